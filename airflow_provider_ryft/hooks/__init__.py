@@ -1,0 +1,3 @@
+"""Hooks of the Ryft provider."""
+
+from __future__ import annotations

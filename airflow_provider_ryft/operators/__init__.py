@@ -1,0 +1,3 @@
+"""Operators of the Ryft provider."""
+
+from __future__ import annotations

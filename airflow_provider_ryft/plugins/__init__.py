@@ -1,0 +1,3 @@
+"""Airflow plugins of the Ryft provider."""
+
+from __future__ import annotations

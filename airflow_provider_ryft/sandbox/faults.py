@@ -1,0 +1,141 @@
+"""How the sandbox misbehaves when it is told to."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from airflow_provider_ryft.exceptions import ConfigurationError
+
+_RESETS = ("before", "body", "stored")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way to misbehave; what is not given is as it would be without the fault.
+
+    ``refuse`` and ``max_bytes`` are rules of a server, and hold beside what befalls a request; so they stand alone.
+
+    :param status: answer with this status, and store nothing
+    :param body: with this body
+    :param content_type: of this type
+    :param retry_after: with this ``Retry-After`` header, sense or nonsense
+    :param location: with this ``Location`` header
+    :param delay: seconds to wait before the answer
+    :param drip: seconds to wait before each byte of the answer
+    :param hang: never answer
+    :param reset: reset the connection: ``before`` anything is stored, in the ``body`` of a 200 whose headers were sent,
+        or when everything is ``stored`` and only the answer is lost
+    :param refuse: answer 400 to a request that holds a query whose id or text matches this regular expression
+    :param max_bytes: answer 413 to a longer request
+    :param times: how often; for ever when not given
+    :param probability: how likely for each request
+    """
+
+    status: int | None = None
+    body: str | None = None
+    content_type: str | None = None
+    retry_after: str | None = None
+    location: str | None = None
+    delay: float = 0.0
+    drip: float = 0.0
+    hang: bool = False
+    reset: str | None = None
+    refuse: str | None = None
+    max_bytes: int | None = None
+    times: int | None = None
+    probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.reset not in (None, *_RESETS):
+            raise ConfigurationError(f"reset: must be one of {', '.join(_RESETS)}, not {self.reset!r}")
+        befalls = set(self.to_mapping()) - {"refuse", "max_bytes", "times", "probability"}
+        if self.is_rule and (befalls or (self.refuse is not None and self.max_bytes is not None)):
+            raise ConfigurationError("refuse and max_bytes are faults of their own: give them as such")
+        try:
+            re.compile(self.refuse or "")
+        except re.error as error:
+            raise ConfigurationError(f"refuse: {self.refuse!r} is not a regular expression: {error}") from None
+
+    @classmethod
+    def from_mapping(cls, mapping: object) -> Fault:
+        """Read a fault from decoded JSON.
+
+        :raises ConfigurationError: for an unknown name or a wrong value
+        """
+        if not isinstance(mapping, Mapping):
+            raise ConfigurationError(f"A fault must be a JSON object, not {mapping!r}")
+        kinds = {attribute.name: str(attribute.type) for attribute in fields(cls)}
+        for name, value in mapping.items():
+            if name not in kinds:
+                raise ConfigurationError(f"A fault has no {name!r}; allowed: {', '.join(kinds)}")
+            if type(value).__name__ not in kinds[name] and not (kinds[name] == "float" and type(value) is int):
+                raise ConfigurationError(f"{name}: must be of type {kinds[name]}, not {value!r}")
+        return cls(**mapping)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return what differs from no fault at all."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(Fault, name)}
+
+    @property
+    def is_rule(self) -> bool:
+        """Tell a rule of the server from what befalls a request."""
+        return self.refuse is not None or self.max_bytes is not None
+
+    def applies_to(self, length: int, queries: Iterable[Any]) -> bool:
+        """Tell whether this request is one that the fault is for."""
+        if self.max_bytes is not None and length <= self.max_bytes:
+            return False
+        return self.refuse is None or any(self.refuses(query) for query in queries)
+
+    def refuses(self, query: Any) -> bool:
+        """Tell whether this query is one that is refused."""
+        if self.refuse is None:
+            return False
+        texts = (query.get("queryId"), query.get("query")) if isinstance(query, dict) else ()
+        return any(re.search(self.refuse, text) for text in texts if isinstance(text, str))
+
+
+class Faults:
+    """The faults that wait for their request: all rules that apply, and the first one of the others.
+
+    :param seed: of the chance in ``probability``, so that a run can be repeated
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._chance = random.Random(seed)
+        self._lock = threading.Lock()
+        self._waiting: list[Fault] = []
+        self._left: list[float] = []
+
+    def set(self, *faults: Fault) -> None:
+        """Replace what waits."""
+        with self._lock:
+            self._waiting = list(faults)
+            self._left = [math.inf if fault.times is None else fault.times for fault in faults]
+
+    def waiting(self) -> list[Fault]:
+        """Return what still waits."""
+        with self._lock:
+            return [fault for fault, left in zip(self._waiting, self._left, strict=True) if left > 0]
+
+    def take(self, length: int, queries: list[Any]) -> tuple[list[Fault], Fault]:
+        """Return the rules that apply to a request, and what befalls it; count them."""
+        rules: list[Fault] = []
+        befalls: Fault | None = None
+        with self._lock:
+            for position, fault in enumerate(self._waiting):
+                wanted = self._left[position] > 0 and (fault.is_rule or befalls is None)
+                if not wanted or not fault.applies_to(length, queries) or self._chance.random() >= fault.probability:
+                    continue
+                self._left[position] -= 1
+                if fault.is_rule:
+                    rules.append(fault)
+                else:
+                    befalls = fault
+        return rules, befalls or Fault()

@@ -1,0 +1,104 @@
+"""Keeps what the sandbox accepted, in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS delivery (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_at TEXT NOT NULL,
+    query_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS tag (
+    name TEXT NOT NULL,
+    number INTEGER NOT NULL REFERENCES delivery ON DELETE CASCADE,
+    PRIMARY KEY (name, number)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivery_by_query_id ON delivery (query_id);
+"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A query as it was received.
+
+    :param number: counts deliveries from 1
+    :param received_at: ISO 8601, in UTC
+    :param record: the payload
+    """
+
+    number: int
+    received_at: str
+    record: dict[str, Any]
+
+
+class Store:
+    """Deliveries in an SQLite file; a query that is delivered twice is kept twice.
+
+    :param path: the file, or ``:memory:``
+    """
+
+    def __init__(self, path: str = ":memory:") -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False)
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.executescript(_TABLES)
+
+    def add(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Keep all the records, or none if one can't be kept."""
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with self._lock, self._db:
+            for record in records:
+                row = (now, record["queryId"], record["queryState"], json.dumps(record))
+                number = self._db.execute(
+                    "INSERT INTO delivery (received_at, query_id, state, record) VALUES (?, ?, ?, ?)", row
+                ).lastrowid
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO tag VALUES (?, ?)", [(tag, number) for tag in record.get("tags", ())]
+                )
+
+    def latest(
+        self, *, limit: int = -1, tag: str | None = None, state: str | None = None, since: int = 0
+    ) -> list[Delivery]:
+        """Return deliveries, the newest first.
+
+        :param limit: how many at the most; all if negative
+        :param tag: only those with this tag
+        :param state: only those in this state
+        :param since: only those with a higher number
+        """
+        rows = self._rows(
+            "SELECT number, received_at, record FROM delivery WHERE number > :since"
+            " AND (:state IS NULL OR state = :state)"
+            " AND (:tag IS NULL OR number IN (SELECT number FROM tag WHERE name = :tag))"
+            " ORDER BY number DESC LIMIT :limit",
+            {"since": since, "state": state, "tag": tag, "limit": limit},
+        )
+        return [Delivery(number, received_at, json.loads(record)) for number, received_at, record in rows]
+
+    def count(self) -> int:
+        """Return how many deliveries are kept."""
+        return int(self._rows("SELECT count(*) FROM delivery", {})[0][0])
+
+    def clear(self) -> None:
+        """Forget all deliveries."""
+        with self._lock, self._db:
+            self._db.execute("DELETE FROM delivery")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _rows(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
