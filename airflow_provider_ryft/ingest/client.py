@@ -181,12 +181,13 @@ class IngestClient:
         """Close the connection; the next push opens a new one."""
         self._transport.close()
 
-    def check(self) -> Answer:
+    def check(self, seconds: float) -> Answer:
         """Send an empty batch, once, and return what the server says: no query is invented, nothing is stored.
 
+        :param seconds: how long to wait for it
         :raises NoAnswer: if there was none
         """
-        return self._transport.post(b"[]", self.deadline)
+        return self._transport.post(b"[]", seconds)
 
     def push(self, queries: Iterable[Query], *, deadline: float | None = None) -> PushResult:
         """Deliver queries.

@@ -1,0 +1,66 @@
+# make demo             run a DAG in real Airflow and show what the sandbox received
+# make test             the whole suite
+# make lint             ruff and mypy
+# make constraints      pin what is installed now
+# AIRFLOW=2.11          any of these on Airflow 2.11 rather than 3.3
+
+AIRFLOW ?= 3.3
+PYTHON ?= python3
+
+VENV_3.3 := .venv
+VENV_2.11 := .venv-2.11
+VENV := $(VENV_$(AIRFLOW))
+ifeq ($(VENV),)
+$(error AIRFLOW must be 3.3 or 2.11, not $(AIRFLOW))
+endif
+
+CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
+
+# Everything stays inside the checkout, caches and temporary files included.
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TMPDIR := $(CURDIR)/.cache/tmp
+
+UV := $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+INSTALL := $(UV) pip install --quiet --python $(VENV)/bin/python
+CREATE := $(UV) venv --quiet --python $(PYTHON) $(VENV)
+else
+INSTALL := $(VENV)/bin/python -m pip install --quiet
+CREATE := $(PYTHON) -m venv $(VENV)
+endif
+
+.PHONY: demo test lint constraints clean
+
+demo: $(VENV)/.demo
+	$(VENV)/bin/python demo.py
+
+test: $(VENV)/.test
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict airflow_provider_ryft
+
+constraints: $(VENV)/.test
+	$(VENV)/bin/python constraints/freeze.py > $(CONSTRAINTS).new
+	mv $(CONSTRAINTS).new $(CONSTRAINTS)
+
+clean:
+	rm -rf .venv .venv-2.11 .cache .demo build dist
+
+$(VENV)/bin/python:
+	mkdir -p $(TMPDIR)
+	$(CREATE)
+
+$(VENV)/.demo: $(CONSTRAINTS) requirements/demo.txt pyproject.toml | $(VENV)/bin/python
+	mkdir -p $(TMPDIR)
+	$(INSTALL) -c $(CONSTRAINTS) -r requirements/demo.txt -e .
+	touch $@
+
+$(VENV)/.test: $(CONSTRAINTS) requirements/demo.txt requirements/test.txt pyproject.toml | $(VENV)/bin/python
+	mkdir -p $(TMPDIR)
+	$(INSTALL) -c $(CONSTRAINTS) -r requirements/test.txt -e .
+	touch $@ $(VENV)/.demo
