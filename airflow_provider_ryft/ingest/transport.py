@@ -142,8 +142,9 @@ class Transport:
         thread.join(seconds)
         if thread.is_alive():
             self._session = None
+            request.give_up(seconds)
             _hang_up(session)
-        return request.outcome(seconds)
+        return request.outcome()
 
     def close(self) -> None:
         """Close the connection."""
@@ -169,6 +170,7 @@ class _Request:
         self._body = body
         self._answer: Answer | None = None
         self._error: NoAnswer | None = None
+        self._timeout: NoAnswer | None = None
 
     def run(self) -> None:
         try:
@@ -200,11 +202,15 @@ class _Request:
         ) as response:
             self._answer = _read(response, transport._token)
 
-    def outcome(self, seconds: float) -> Answer:
-        """Return the answer, once the thread has ended or time is up."""
+    def give_up(self, seconds: float) -> None:
+        """Settle that there is no answer, before hanging up makes the thread say that the connection broke."""
+        self._timeout = NoAnswer("timeout", f"it did not answer within {seconds:.3g} seconds")
+
+    def outcome(self) -> Answer:
+        """Return the answer, once the thread has ended or was given up."""
         if self._answer is not None:
             return self._answer
-        raise self._error or NoAnswer("timeout", f"it did not answer within {seconds:.3g} seconds")
+        raise self._timeout or self._error or NoAnswer("connection", "the request ended without an outcome")
 
 
 def _read(response: requests.Response, token: str) -> Answer:

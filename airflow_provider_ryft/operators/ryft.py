@@ -34,8 +34,8 @@ class RyftPushQueriesOperator(BaseOperator):
     retries of the task; one that has no ``context`` gets an empty one.
 
     :param queries: a query, or several: payloads of the Ingest API,
-        :class:`~airflow_provider_ryft.ingest.query.Query` objects, JSON text of one or several, or the output of another
-        task (templated)
+        :class:`~airflow_provider_ryft.ingest.query.Query` objects, JSON text of one or several, or the output of
+        another task (templated)
     :param tags: tags that each query gets before its own (templated)
     :param context: fields of the API's ``context`` for the queries that do not have them (templated)
     :param on_refused: what to do when the server refuses single queries: ``fail`` (after all others were delivered) or
