@@ -214,7 +214,7 @@ class TestOutcome:
 
     def test_one_line_is_logged(self, log: pytest.LogCaptureFixture, token: str) -> None:
         push(several(3))
-        lines = [record.getMessage() for record in log.records if record.getMessage().startswith("Ryft")]
+        lines = [record.getMessage() for record in log.records if record.getMessage().startswith("Ryft ")]
         assert len(lines) == 1
         assert lines[0].startswith("Ryft accepted 3 queries and refused 0, in 1 requests (0 of them retries, ")
         assert token not in log.text
