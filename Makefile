@@ -1,6 +1,7 @@
 # make demo             run a DAG in real Airflow and show what the sandbox received
 # make test             the whole suite
 # make lint             ruff and mypy
+# make installed        build the wheel, install it into an empty environment, and import all of it
 # make constraints      pin what is installed now
 # AIRFLOW=2.11          any of these on Airflow 2.11 rather than 3.3
 
@@ -31,7 +32,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet
 CREATE := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: demo test lint constraints clean
+.PHONY: demo test lint installed constraints clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/python demo.py
@@ -43,6 +44,13 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict airflow_provider_ryft
+
+installed: $(VENV)/.test
+	rm -rf .cache/dist .cache/empty
+	$(VENV)/bin/python -m build --wheel --outdir .cache/dist .
+	$(PYTHON) -m venv .cache/empty
+	.cache/empty/bin/python -m pip install --quiet -c $(CONSTRAINTS) .cache/dist/*.whl
+	cd .cache && empty/bin/python -W error::SyntaxWarning ../tests/import_all.py
 
 constraints: $(VENV)/.test
 	$(VENV)/bin/python constraints/freeze.py > $(CONSTRAINTS).new

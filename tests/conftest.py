@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow_home import AirflowHome
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -37,3 +39,19 @@ def sandbox(token: str) -> Iterator[Sandbox]:
 
     with Sandbox(token=token) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the database of a fresh Airflow is kept once it was made."""
+    return tmp_path_factory.mktemp("template") / "airflow.db"
+
+
+@pytest.fixture
+def airflow_home(tmp_path: Path, database_template: Path, sandbox: Sandbox, token: str) -> AirflowHome:
+    """Return an Airflow whose DAGs are in ``dags`` of its home, and that reports to the sandbox."""
+    home = AirflowHome(tmp_path, tmp_path / "dags")
+    home.dags.mkdir()
+    home.migrate(database_template)
+    home.connect("ryft_default", conn_type="ryft", host=sandbox.url, password=token)
+    return home

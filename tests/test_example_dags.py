@@ -1,0 +1,35 @@
+"""Each example DAG, run as ``airflow dags test`` runs it, against the sandbox."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_home import AirflowHome
+
+    from airflow_provider_ryft.sandbox.server import Sandbox
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "example_dags"
+
+# How many queries each example reports, and how many of them failed.
+REPORTED = {"ryft_push_queries": (6, 1), "ryft_time_zones": (12, 1)}
+
+
+def test_each_example_is_run_here() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == REPORTED.keys()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("dag_id", sorted(REPORTED))
+def test_an_example_reports_its_queries(airflow_home: AirflowHome, sandbox: Sandbox, token: str, dag_id: str) -> None:
+    airflow_home.environment["AIRFLOW__CORE__DAGS_FOLDER"] = os.fspath(EXAMPLES)
+    airflow_home.connect("time_zones", conn_type="sqlite", host=os.fspath(airflow_home.path / "time_zones.db"))
+    done = airflow_home.airflow("dags", "test", dag_id)
+    records = sandbox.records()
+    assert (len(records), sum(record["queryState"] == "FAILED" for record in records)) == REPORTED[dag_id]
+    assert len({record["queryId"] for record in records}) == len(records)
+    assert token not in done.stdout
