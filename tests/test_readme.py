@@ -1,0 +1,56 @@
+"""The README, held against the facts that it repeats."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+from airflow import __version__ as airflow_version
+
+from airflow_provider_ryft.get_provider_info import get_provider_info
+from airflow_provider_ryft.ingest.client import Verdict, verdict
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def rows(name: str) -> dict[str, str]:
+    """Return the rows of a marked table: what stands in code in the first column, and the second column."""
+    table = README.split(f"<!-- {name}: begin -->")[1].split(f"<!-- {name}: end -->")[0]
+    cells = [line.strip("| ").split(" | ") for line in table.strip().splitlines()[2:]]
+    return {first.strip("`"): second for first, second, *_ in cells}
+
+
+def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert rows("connection fields") == {name: field["description"] for name, field in fields.items()}
+
+
+def test_the_version_of_airflow_that_runs_this_test_is_one_that_the_readme_names() -> None:
+    tested = README.split("| Apache Airflow |")[1].splitlines()[0]
+    assert airflow_version in re.findall(r"[0-9]+\.[0-9]+\.[0-9]+", tested)
+
+
+def test_the_oldest_python_is_that_of_the_package() -> None:
+    oldest = metadata("airflow-provider-ryft")["Requires-Python"].removeprefix(">=")
+    assert f"| Python | {oldest} and newer |" in README
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [("| nothing, 408", {Verdict.LATER}), ("| 400, 422", {Verdict.REFUSED, Verdict.TOO_LARGE})],
+)
+def test_the_table_of_answers_is_what_the_client_does(start: str, kind: set[Verdict]) -> None:
+    """Each status of a class is in its row, and none else."""
+    cell = start + README.split(start)[1].split(" | ")[0]
+    told: set[int] = set()
+    for first, last in re.findall(r"([0-9]{3})(?:-([0-9]{3}))?", cell):
+        told |= set(range(int(first), int(last or first) + 1))
+    assert told == {status for status in range(100, 600) if verdict(status) in kind}
+
+
+def test_each_file_that_the_readme_links_to_is_there() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
