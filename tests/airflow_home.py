@@ -23,6 +23,7 @@ class AirflowHome:
     path: Path
     dags: Path
     environment: dict[str, str] = field(default_factory=dict)
+    output: str = ""
 
     def __post_init__(self) -> None:
         self.environment = {
@@ -49,6 +50,13 @@ class AirflowHome:
     def airflow(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an Airflow command."""
         return self.python("-m", "airflow", *arguments, check=check)
+
+    def supervise(self, *tasks: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run tasks, each in a process forked by a real supervisor; return what became of each."""
+        done = self.python(os.fspath(Path(__file__).with_name("supervised.py")), json.dumps(tasks))
+        self.output += done.stdout
+        outcome: list[dict[str, Any]] = json.loads(done.stdout.strip().splitlines()[-1])
+        return outcome
 
     def python(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Python in this home; fail with all that it said."""

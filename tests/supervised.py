@@ -1,0 +1,139 @@
+"""Runs tasks as a worker does: a real supervisor, and a task process that it forks. A script for an Airflow home.
+
+``python supervised.py '[{"dag_id": "d", "task_id": "t"}]'`` prints, as its last line, a JSON list of what became of
+each task. Each may also have a ``run_id``, ``try_number``, ``map_index``, ``max_tries`` and ``should_retry``. On
+Airflow 3 the API server is a stub, and there is no database; on 2.11 the database is a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def supervise_3(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run each task under Airflow 3's supervisor."""
+    import httpx
+    from airflow.executors import workloads
+    from airflow.executors.workloads import BundleInfo
+    from airflow.sdk.api.client import Client
+    from airflow.sdk.execution_time.supervisor import supervise_task
+
+    def run(wanted: dict[str, Any]) -> dict[str, Any]:
+        states: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            path = request.url.path
+            if path.endswith("/run"):
+                return httpx.Response(200, json=run_context(wanted))
+            if path.endswith("/state"):
+                states.append(json.loads(request.content)["state"])
+            if request.method == "GET" and ("/connections/" in path or "/variables/" in path):
+                return httpx.Response(404, json={"detail": {"reason": "not_found", "message": "there is none"}})
+            if request.method == "GET" and path.endswith("/task-reschedules/" + path.rpartition("/")[2]):
+                return httpx.Response(200, json=NOW.isoformat())
+            return (
+                httpx.Response(204) if request.method in ("PATCH", "PUT") else httpx.Response(200, json={"text": "ok"})
+            )
+
+        instance = workloads.TaskInstance(
+            id=uuid.uuid4(),
+            dag_version_id=uuid.uuid4(),
+            task_id=wanted["task_id"],
+            dag_id=wanted["dag_id"],
+            run_id=wanted["run_id"],
+            try_number=wanted["try_number"],
+            map_index=wanted["map_index"],
+            pool_slots=1,
+            queue="default",
+            priority_weight=1,
+        )
+        client = Client(base_url="http://execution-api.invalid", token="", transport=httpx.MockTransport(answer))
+        code = supervise_task(
+            ti=instance,
+            bundle_info=BundleInfo(name="dags-folder"),
+            dag_rel_path=f"{wanted['dag_id']}.py",
+            token="",
+            client=client,
+        )
+        return {"code": code, "state": states[-1] if states else None}
+
+    return [run(wanted) for wanted in tasks]
+
+
+def run_context(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what the API server says when a task starts."""
+    now = NOW.isoformat()
+    dates = ("logical_date", "data_interval_start", "data_interval_end", "run_after", "start_date")
+    run = {
+        **dict.fromkeys(dates, now),
+        "dag_id": wanted["dag_id"],
+        "run_id": wanted["run_id"],
+        "end_date": None,
+        "run_type": "manual",
+        "state": "running",
+        "consumed_asset_events": [],
+        "partition_key": None,
+        "conf": {},
+    }
+    return {"dag_run": run, "max_tries": wanted["max_tries"], "should_retry": wanted["should_retry"]}
+
+
+def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run each task under Airflow 2.11's LocalTaskJobRunner."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.local_task_job_runner import LocalTaskJobRunner
+    from airflow.models import DagBag
+    from airflow.utils.state import State
+    from airflow.utils.types import DagRunType
+
+    bag = DagBag(include_examples=False)
+    assert not bag.import_errors, bag.import_errors
+    runs: dict[tuple[str, str], Any] = {}
+
+    def run(wanted: dict[str, Any]) -> dict[str, Any]:
+        dag = bag.dags[wanted["dag_id"]]
+        key = wanted["dag_id"], wanted["run_id"]
+        if key not in runs:
+            dag.sync_to_db()
+            when = NOW + timedelta(hours=len(runs))
+            runs[key] = dag.create_dagrun(
+                run_id=wanted["run_id"],
+                run_type=DagRunType.MANUAL,
+                state=State.RUNNING,
+                execution_date=when,
+                start_date=when,
+                data_interval=(when, when),
+            )
+        instance = runs[key].get_task_instance(wanted["task_id"], map_index=wanted["map_index"])
+        instance.task = dag.get_task(wanted["task_id"])
+        job = Job(dag_id=instance.dag_id)
+        runner = LocalTaskJobRunner(job=job, task_instance=instance, ignore_ti_state=True)
+        runner._execute()
+        instance.refresh_from_db()
+        return {"code": runner.task_runner.return_code(timeout=60), "state": instance.state}
+
+    return [run(wanted) for wanted in tasks]
+
+
+def main() -> None:
+    """Run the tasks that the command line names."""
+    os.environ.setdefault("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
+    os.environ.setdefault("AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC", "1")
+    defaults = {"run_id": "r1", "try_number": 1, "map_index": -1, "max_tries": 0, "should_retry": False}
+    tasks = [{**defaults, **task} for task in json.loads(sys.argv[1])]
+    import airflow
+
+    outcome = supervise_2(tasks) if airflow.__version__.startswith("2.") else supervise_3(tasks)
+    sys.stdout.flush()
+    print("\n" + json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    main()
