@@ -1,8 +1,8 @@
 """Runs tasks as a worker does: a real supervisor, and a task process that it forks. A script for an Airflow home.
 
 ``python supervised.py '[{"dag_id": "d", "task_id": "t"}]'`` prints, as its last line, a JSON list of what became of
-each task. Each may also have a ``run_id``, ``try_number``, ``map_index``, ``max_tries`` and ``should_retry``. On
-Airflow 3 the API server is a stub, and there is no database; on 2.11 the database is a real one.
+each task. Each may also have a ``run_id``, ``try_number``, ``map_index``, ``max_tries``, ``should_retry`` and
+``next_method``. On Airflow 3 the API server is a stub, and there is no database; on 2.11 the database is a real one.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def run_context(wanted: dict[str, Any]) -> dict[str, Any]:
         "partition_key": None,
         "conf": {},
     }
-    return {"dag_run": run, "max_tries": wanted["max_tries"], "should_retry": wanted["should_retry"]}
+    return {"dag_run": run, **{name: wanted[name] for name in ("max_tries", "should_retry", "next_method")}}
 
 
 def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -126,7 +126,14 @@ def main() -> None:
     """Run the tasks that the command line names."""
     os.environ.setdefault("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
     os.environ.setdefault("AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC", "1")
-    defaults = {"run_id": "r1", "try_number": 1, "map_index": -1, "max_tries": 0, "should_retry": False}
+    defaults = {
+        "run_id": "r1",
+        "try_number": 1,
+        "map_index": -1,
+        "max_tries": 0,
+        "should_retry": False,
+        "next_method": None,
+    }
     tasks = [{**defaults, **task} for task in json.loads(sys.argv[1])]
     import airflow
 
