@@ -90,3 +90,7 @@ class RefusedQueriesError(RyftError):
     def __init__(self, message: str, result: PushResult) -> None:
         super().__init__(message)
         self.result = result
+
+    def __reduce__(self) -> tuple[type[RefusedQueriesError], tuple[str, PushResult]]:
+        """Let the error cross a process boundary, which calls the constructor with ``args`` otherwise."""
+        return type(self), (str(self), self.result)

@@ -26,7 +26,7 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def token() -> str:
     """Return the one token that the sandbox accepts."""
     return TOKEN

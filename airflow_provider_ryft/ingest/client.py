@@ -23,9 +23,14 @@ from types import TracebackType
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from airflow_provider_ryft.exceptions import ConfigurationError, MisconfiguredError, ServerUnavailableError
+from airflow_provider_ryft.exceptions import (
+    ConfigurationError,
+    InvalidQueryError,
+    MisconfiguredError,
+    ServerUnavailableError,
+)
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import Answer, NoAnswer, Transport
+from airflow_provider_ryft.ingest.transport import Answer, NoAnswer, Secret, Transport
 
 PATH = "/ingest/push/queries"
 DEFAULT_BASE_URL = "https://ingest.ryft.io"
@@ -123,6 +128,8 @@ class IngestClient:
     :raises ConfigurationError: for a token, an address or a limit that cannot be used
     """
 
+    base_url: str = ""  # without the API's own path; there from the start for the sake of __repr__ in tracebacks
+
     def __init__(
         self,
         token: str,
@@ -137,6 +144,9 @@ class IngestClient:
         proxies: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
+        # Before anything can be raised: a traceback may show local variables.
+        token, base_url = Secret.stripped(token), Secret.stripped(base_url)
+        proxies = {scheme: Secret(proxy) for scheme, proxy in (proxies or {}).items()}
         limits = {
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
@@ -160,6 +170,7 @@ class IngestClient:
             proxies=proxies,
             allow_http=allow_http,
         )
+        self.base_url = self._transport.base_url
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -171,11 +182,6 @@ class IngestClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def base_url(self) -> str:
-        """The address that the client pushes to, without the API's own path."""
-        return self._transport.base_url
 
     def close(self) -> None:
         """Close the connection; the next push opens a new one."""
@@ -199,8 +205,9 @@ class IngestClient:
         :return: what was accepted and refused, when each query was one of the two
         :raises ServerUnavailableError: when the server could not take a batch in time; what follows it was not sent
         :raises MisconfiguredError: when it will not take any until somebody acts; what follows was not sent
+        :raises InvalidQueryError: for something else than a query; it and what precedes it in its batch was not sent
         """
-        return self.push_lines((query.encode() for query in queries), deadline=deadline)
+        return self.push_lines(map(_encoded, queries), deadline=deadline)
 
     def push_lines(self, lines: Iterable[bytes], *, deadline: float | None = None) -> PushResult:
         """Deliver queries that are encoded already, see :meth:`push`.
@@ -208,6 +215,14 @@ class IngestClient:
         :param lines: each query as :meth:`Query.encode() <airflow_provider_ryft.ingest.query.Query.encode>` gives it
         """
         return _Push(self, deadline).run(lines)
+
+
+def _encoded(query: object) -> bytes:
+    """Encode a query; text has a method of the same name, and would go out as nonsense."""
+    if not isinstance(query, Query):
+        problem = f"only a Query can be pushed, not {type(query).__name__}; Query.from_payload() reads a JSON object"
+        raise InvalidQueryError("", problem)
+    return query.encode()
 
 
 class _Push:
@@ -261,7 +276,7 @@ class _Push:
                     refused.append((group, answer))
                     continue
                 alone.append(Refused(group[0], answer.status, answer.message))
-                if len(alone) >= min(_ENOUGH, len(batch)) > 1 and not self.client._has_accepted:
+                if len(alone) == min(_ENOUGH, len(batch)) > 1 and not self.client._has_accepted:
                     self._stop_if_alike(alone)
             groups = self._taken_apart(refused)
         self.result.refused += alone
@@ -280,7 +295,7 @@ class _Push:
         :raises MisconfiguredError: if they were all refused for the same
         """
         status = alone[0].status
-        if status == _TOO_LARGE or len({_reason(refused) for refused in alone}) > 1:
+        if status == _TOO_LARGE or len(_reasons(alone)) > 1:
             return
         raise MisconfiguredError(
             f"{self.client.base_url} took none of the queries, and refused {len(alone)} from all over the batch alike, "
@@ -295,7 +310,7 @@ class _Push:
         body = b"[" + b",".join(group) + b"]"
         answer = self._final_answer(body)
         kind = verdict(answer.status)
-        if kind is Verdict.MISCONFIGURED:
+        if kind is Verdict.MISCONFIGURED or (kind is Verdict.ACCEPTED and answer.is_html):
             raise MisconfiguredError(explain(answer, self.client.base_url), self.result, status=answer.status)
         if kind is Verdict.ACCEPTED:
             self.result.accepted += len(group)
@@ -373,15 +388,22 @@ def _halves(group: list[bytes], *, by_bytes: bool) -> tuple[list[bytes], list[by
     return group[:middle], group[middle:]
 
 
-def _reason(refused: Refused) -> tuple[int, str]:
-    """Reduce a refusal to what is not particular to one query: without its id, and without numbers."""
-    return refused.status, re.sub(r"[0-9]+", "", refused.message.replace(refused.query_id, ""))
+def _reasons(alone: list[Refused]) -> set[tuple[int, str]]:
+    """Reduce refusals to what is not particular to one query or request: without ids, and without numbers."""
+    ids = "|".join(re.escape(refused.query_id) for refused in alone)
+    particular = re.compile(rf"(?<!\w)({ids})(?!\w)|[\w-]*[0-9][\w-]*")
+    return {(refused.status, particular.sub("", refused.message)) for refused in alone}
 
 
 def explain(answer: Answer, base_url: str) -> str:
     """Say in a sentence or two what an answer of the class *misconfigured* means and what to do about it."""
     status = answer.status
     words = f" It says: {answer.message}" if answer.message else ""
+    if verdict(status) is Verdict.ACCEPTED:
+        return (
+            f"{base_url} answered {status} with a page for people, which an Ingest API does not: it may be the login "
+            "page of a proxy. Check the address and what is before it."
+        )
     if status in (401, 403):
         return (
             f"{base_url} refused the ingest token ({status}). Put a valid token of your Ryft environment there.{words}"

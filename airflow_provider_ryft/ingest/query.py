@@ -65,6 +65,7 @@ class _Key(NamedTuple):
     path: str
     check: Check
     required: bool = False
+    absent: object = None  # what the attribute is when the payload does not have it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ class _Record:
         for attribute, key in self._keys.items():
             value = getattr(self, attribute)
             if value is not None or key.required:
-                object.__setattr__(self, attribute, key.check(_join(self._path, key.path), value))
+                value = key.check(_join(self._path, key.path), value)
+            object.__setattr__(self, attribute, key.absent if value is None else value)
 
     @classmethod
     def from_payload(cls: type[AnyRecord], payload: Mapping[str, Any]) -> AnyRecord:
@@ -102,7 +104,7 @@ class _Record:
         payload: dict[str, Any] = {}
         for attribute, key in self._keys.items():
             value = getattr(self, attribute)
-            if value is None or value == ():
+            if value == key.absent:
                 continue
             *parents, name = key.path.split(".")
             target = payload
@@ -119,9 +121,10 @@ def _leaves(path: str, payload: object, known: Iterable[str], prefix: str = "") 
     below = f"{prefix}." if prefix else ""
     allowed = {key[len(below) :].split(".")[0] for key in known if key.startswith(below)}
     for name, value in payload.items():
-        key = f"{below}{name}"
         if name not in allowed:
-            raise InvalidQueryError(_join(path, key), _unknown(name, allowed))
+            shown = name if isinstance(name, str) and name.isidentifier() and len(name) <= _SHOWN else _shown(name)
+            raise InvalidQueryError(_join(path, below + shown), _unknown(shown, allowed))
+        key = f"{below}{name}"
         if value is None:
             raise InvalidQueryError(_join(path, key), "must not be null; leave it out if there is none")
         if key in known:
@@ -134,10 +137,10 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path and key else path or key
 
 
-def _unknown(name: object, allowed: Iterable[str]) -> str:
+def _unknown(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     by_letters = {_letters(known): known for known in names}
-    near = get_close_matches(_letters(str(name)), by_letters, n=1)
+    near = get_close_matches(_letters(name), by_letters, n=1)
     if near:
         return f"unknown field; did you mean {by_letters[near[0]]}?"
     return f"unknown field; allowed: {', '.join(names)}"
@@ -148,6 +151,7 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+_SHOWN = 80
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlong = 40
@@ -155,7 +159,15 @@ _SHORT.maxlong = 40
 
 def _show(value: object) -> str:
     """Show a bad value in an error message: its type, and the beginning of what it is."""
-    return f"{type(value).__name__} {_SHORT.repr(value)}"
+    return f"{type(value).__name__} {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    try:
+        shown = _SHORT.repr(value)
+    except ValueError:
+        return "of too many digits"  # Python writes 4300 of them
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _plain(value: object) -> object:
@@ -289,11 +301,11 @@ def _context(_name: str, value: object) -> QueryContext:
     return value if isinstance(value, QueryContext) else QueryContext.from_payload(value)  # type: ignore[arg-type]
 
 
-def _failures(name: str, value: object) -> FailureInfo | tuple[FailureInfo, ...]:
-    """Accept one failure or several, and keep which of the two it was."""
+def _failures(name: str, value: object) -> FailureInfo | tuple[FailureInfo, ...] | None:
+    """Accept one failure or several, and keep which of the two it was; an empty list is none."""
     if not isinstance(value, (list, tuple)):
         return _failure(name, value)
-    return tuple(_failure(f"{name}[{position}]", failure) for position, failure in enumerate(value))
+    return tuple(_failure(f"{name}[{position}]", failure) for position, failure in enumerate(value)) or None
 
 
 def _failure(name: str, value: object) -> FailureInfo:
@@ -398,7 +410,7 @@ class Query(_Record):
         "query_state": _Key("queryState", _one_of(QueryState), required=True),
         "timestamp": _Key("timestamp", instant, required=True),
         "duration_ms": _Key("duration_ms", _duration, required=True),
-        "tags": _Key("tags", _tags),
+        "tags": _Key("tags", _tags, absent=()),
         "failure_info": _Key("failureInfo", _failures),
     }
 

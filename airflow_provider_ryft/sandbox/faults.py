@@ -7,12 +7,21 @@ import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 
 _RESETS = ("before", "body", "stored")
+_TYPES = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_RANGES = {
+    "status": (200, 599),
+    "delay": (0, 86_400),
+    "drip": (0, 86_400),
+    "max_bytes": (0, math.inf),
+    "times": (1, math.inf),
+    "probability": (0, 1),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,7 @@ class Fault:
     :param max_bytes: answer 413 to a longer request
     :param times: how often; for ever when not given
     :param probability: how likely for each request
+    :raises ConfigurationError: for a value that means nothing
     """
 
     status: int | None = None
@@ -52,6 +62,16 @@ class Fault:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                bounds = f"from {least} to {most:g}" if math.isfinite(most) else f"{least} or more"
+                raise ConfigurationError(f"{name}: must be {bounds}, not {value!r}")
+        for name in ("content_type", "retry_after", "location"):
+            if not re.fullmatch(r"[ -~]*", getattr(self, name) or ""):
+                raise ConfigurationError(
+                    f"{name}: must be printable ASCII, as a header is, not {getattr(self, name)!r}"
+                )
         if self.reset not in (None, *_RESETS):
             raise ConfigurationError(f"reset: must be one of {', '.join(_RESETS)}, not {self.reset!r}")
         befalls = set(self.to_mapping()) - {"refuse", "max_bytes", "times", "probability"}
@@ -59,7 +79,7 @@ class Fault:
             raise ConfigurationError("refuse and max_bytes are faults of their own: give them as such")
         try:
             re.compile(self.refuse or "")
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ConfigurationError(f"refuse: {self.refuse!r} is not a regular expression: {error}") from None
 
     @classmethod
@@ -70,12 +90,12 @@ class Fault:
         """
         if not isinstance(mapping, Mapping):
             raise ConfigurationError(f"A fault must be a JSON object, not {mapping!r}")
-        kinds = {attribute.name: str(attribute.type) for attribute in fields(cls)}
+        kinds = {attribute.name: str(attribute.type).split(" ")[0] for attribute in fields(cls)}
         for name, value in mapping.items():
             if name not in kinds:
                 raise ConfigurationError(f"A fault has no {name!r}; allowed: {', '.join(kinds)}")
-            if type(value).__name__ not in kinds[name] and not (kinds[name] == "float" and type(value) is int):
-                raise ConfigurationError(f"{name}: must be of type {kinds[name]}, not {value!r}")
+            if type(value).__name__ != kinds[name] and not (kinds[name] == "float" and type(value) is int):
+                raise ConfigurationError(f"{name}: must be {_TYPES[kinds[name]]}, not {value!r}")
         return cls(**mapping)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -120,9 +140,10 @@ class Faults:
             self._left = [math.inf if fault.times is None else fault.times for fault in faults]
 
     def waiting(self) -> list[Fault]:
-        """Return what still waits."""
+        """Return what still waits, each for as many times as are left."""
         with self._lock:
-            return [fault for fault, left in zip(self._waiting, self._left, strict=True) if left > 0]
+            both = list(zip(self._waiting, self._left, strict=True))
+        return [fault if fault.times is None else replace(fault, times=int(left)) for fault, left in both if left > 0]
 
     def take(self, length: int, queries: list[Any]) -> tuple[list[Fault], Fault]:
         """Return the rules that apply to a request, and what befalls it; count them."""

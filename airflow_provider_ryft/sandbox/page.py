@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -13,21 +12,24 @@ from airflow_provider_ryft.ingest.query import QueryState
 from airflow_provider_ryft.sandbox.store import Delivery
 
 _LONG = 300
+_MOST = 20_000
 
 _PAGE = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
 
 _EMPTY = Template("""<p>$reason</p><pre>curl -X POST $url/ingest/push/queries \\
-  -H 'X-Ryft-Token: any' -H 'Content-Type: application/json' \\
+  -H 'X-Ryft-Token: $token' -H 'Content-Type: application/json' \\
   -d '{"context": {}, "queryId": "test-001", "query": "SELECT 1", "queryState": "FINISHED",
        "timestamp": "2026-03-10T12:00:00.000Z", "duration_ms": 100}'</pre>""")
 
 _QUERY = Template("""<article><div><span class="$kind">$state</span>
-<span>$start</span><span>$duration</span><span>$type</span>
-<span class="quiet">$context</span><span class="quiet">$id</span></div>
-$failures$text<ul>$tags</ul></article>""")
+<span>$start</span><span>$duration</span><span>$type</span><span class="quiet id">$id</span>
+<span class="quiet where">$context</span></div>
+$text$failures<ul>$tags</ul></article>""")
 
 
-def render(deliveries: list[Delivery], total: int, *, tag: str, state: str, url: str) -> str:
+def render(
+    deliveries: list[Delivery], total: int, *, tag: str, state: str, url: str, takes_any_token: bool = True
+) -> str:
     """Return the page.
 
     :param deliveries: what to show, the newest first
@@ -35,14 +37,26 @@ def render(deliveries: list[Delivery], total: int, *, tag: str, state: str, url:
     :param tag: the tag that was asked for
     :param state: the state that was asked for
     :param url: the sandbox's own address
+    :param takes_any_token: whether a query may come with any token
     """
     options = [("", "any state"), *((member.value, member.value) for member in QueryState)]
     states = "".join(
         f'<option value="{value}"{" selected" if value == state else ""}>{label}</option>' for value, label in options
     )
-    reason = "No query has arrived yet. Send a first one:" if not total else "No query is like that. Send one:"
-    body = "".join(_query(delivery.record) for delivery in deliveries) or _EMPTY.substitute(reason=reason, url=url)
-    return _PAGE.substitute(shown=len(deliveries), total=total, tag=escape(tag), states=states, body=body)
+    body = "".join(_query(delivery.record) for delivery in deliveries) or _EMPTY.substitute(
+        reason="No query is like that. Send one:" if total else "No query has arrived yet. Send a first one:",
+        url=url,
+        token="any" if takes_any_token else escape("<the token>"),
+    )
+    wanted = urlencode({name: value for name, value in (("tag", tag), ("state", state)) if value})
+    return _PAGE.substitute(
+        shown=len(deliveries),
+        total=f"{total:,}",
+        json=escape(f"/queries?{wanted}"),
+        tag=escape(tag),
+        states=states,
+        body=body,
+    )
 
 
 def _query(record: dict[str, Any]) -> str:
@@ -54,7 +68,7 @@ def _query(record: dict[str, Any]) -> str:
         kind="bad" if failed else "good",
         state=escape(record["queryState"]),
         start=escape(record["timestamp"]),
-        duration=f"{record['duration_ms']:,.6g} ms",
+        duration=_duration(record["duration_ms"]),
         type=escape(kind),
         context=escape(" · ".join(f"{name} {value}" for name, value in context.items())),
         id=escape(record["queryId"]),
@@ -75,12 +89,26 @@ def _failure(failure: dict[str, Any]) -> str:
     names = [code["type"], code.get("name"), code.get("code"), failure.get("failureType")]
     head = " · ".join(str(name) for name in names if name is not None)
     message = failure.get("failureMessage", "")
-    return f'<pre><span class="bad">{escape(head)}</span> {escape(message)}</pre>'
+    return f'<pre class="failure"><span class="bad">{escape(head)}</span>\n{escape(message[:_MOST])}</pre>'
 
 
 def _text(text: str) -> str:
-    shown = f"<pre>{escape(text)}</pre>"
+    shown = f"<pre>{escape(text[:_MOST])}</pre>"
     if len(text) <= _LONG:
         return shown
-    first = json.dumps(text[:80], ensure_ascii=False)[1:-1]
-    return f"<details><summary>{escape(first)}… ({len(text):,} characters)</summary>{shown}</details>"
+    cut = "" if len(text) <= _MOST else f"; here are the first {_MOST:,}, and all of them in /queries"
+    return (
+        f"<details><summary>{escape(' '.join(text[:_LONG].split()))}… "
+        f'<span class="quiet">({len(text):,} characters{cut})</span></summary>{shown}</details>'
+    )
+
+
+def _duration(milliseconds: float) -> str:
+    """Say how long in the units that a person would take."""
+    if milliseconds < 999.5:  # what is more would be rounded to 1,000
+        return f"{milliseconds:.3g} ms"
+    if milliseconds < 59_950:
+        return f"{milliseconds / 1_000:.3g} s"
+    minutes, seconds = divmod(round(milliseconds / 1_000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {seconds} s"

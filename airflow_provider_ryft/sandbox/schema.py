@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,11 +14,13 @@ from airflow_provider_ryft.ingest.query import instant
 
 try:
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+    from jsonschema.validators import extend
 except ImportError:
     raise RyftError(
         "The sandbox needs jsonschema, which is not installed. Run: pip install 'airflow-provider-ryft[sandbox]'"
     ) from None
 
+_SHOWN = 80
 _FORMATS = FormatChecker(formats=())
 
 
@@ -24,6 +28,14 @@ _FORMATS = FormatChecker(formats=())
 def _is_instant(value: object) -> bool:
     """Refuse what a pattern can't, such as the 30th of February."""
     return not isinstance(value, str) or bool(instant("timestamp", value))
+
+
+def _is_number(_checker: object, value: object) -> bool:
+    """Refuse what Python's JSON reader makes of ``NaN`` and ``1e999``, and what no other reader's double can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @cache
@@ -36,7 +48,8 @@ def schema() -> dict[str, Any]:
 
 @cache
 def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema(), format_checker=_FORMATS)
+    types = Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number)
+    return extend(Draft202012Validator, type_checker=types)(schema(), format_checker=_FORMATS)
 
 
 def problems(record: object) -> list[str]:
@@ -45,30 +58,57 @@ def problems(record: object) -> list[str]:
     :param record: one decoded JSON value
     :return: nothing for a record that the Ingest API would take
     """
-    return sorted(f"{_field(error)}: {_reason(error)}" for error in _validator().iter_errors(record))
+    try:
+        found = {problem for error in _validator().iter_errors(record) for problem in _sentences(error)}
+    except RecursionError:
+        return ["record: is nested too deeply"]
+    return sorted(found)
 
 
-def _field(error: ValidationError) -> str:
+def _sentences(error: ValidationError) -> Iterator[str]:
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
+    for below, reason in _reasons(error):
+        yield f"{(path + below).lstrip('.') or 'record'}: {reason}"
+
+
+def _reasons(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong, each with the path from the error's own field to the one that is meant."""
     if error.validator == "required":
-        path += "." + next(name for name in error.validator_value if name not in error.instance)
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield _required(name, error.schema), "is required, and missing"
     elif error.validator == "additionalProperties":
-        path += "." + next(name for name in error.instance if name not in error.schema["properties"])
-    return path.lstrip(".") or "record"
+        known = error.schema["properties"]
+        for name in error.instance:
+            if name not in known:
+                yield f".{_named(name)}", f"unknown field; allowed: {', '.join(sorted(known))}"
+    else:
+        yield "", f"{_allowed(error)}, not {_shown(error.instance)}"
 
 
-def _reason(error: ValidationError) -> str:
-    shown = json.dumps(error.instance, ensure_ascii=True)[:60]
-    if error.validator == "required":
-        return "is required, and missing"
-    if error.validator == "additionalProperties":
-        return f"unknown field; allowed: {', '.join(sorted(error.schema['properties']))}"
+def _required(name: str, parent: dict[str, Any]) -> str:
+    """Return the path of a missing field; of a missing object, the path of the field that is required in it."""
+    below = parent["properties"][name]
+    return f".{name}" + "".join(_required(child, below) for child in below.get("required", ())[:1])
+
+
+def _allowed(error: ValidationError) -> str:
     if error.validator == "enum":
-        return f"must be one of {', '.join(error.validator_value)}, not {shown}"
+        return f"must be one of {', '.join(error.validator_value)}"
     if error.validator == "type":
-        return f"must be of type {error.validator_value}, not {shown}"
-    if error.validator in ("minimum", "maximum"):
-        return f"must be a finite number{', 0 or more' if error.validator_value == 0 else ''}, not {shown}"
-    if error.absolute_path and error.absolute_path[-1] == "queryId":
+        wanted = error.validator_value
+        return "must be a finite number" if wanted == "number" else f"must be of type {wanted}"
+    if error.validator == "minimum":
+        return f"must be {error.validator_value} or more"
+    if error.absolute_path[-1] == "queryId":
         return "must not be empty"
-    return f"must be ISO 8601 with an offset, such as 2026-03-10T12:00:00.000Z, not {shown}"
+    return "must be ISO 8601 with an offset, such as 2026-03-10T12:00:00.000Z"
+
+
+def _named(name: str) -> str:
+    return name if name.isidentifier() and len(name) <= _SHOWN else _shown(name)
+
+
+def _shown(value: object) -> str:
+    shown = json.dumps(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_provider_ryft.exceptions import ConfigurationError
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS delivery (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,13 +47,19 @@ class Store:
     """Deliveries in an SQLite file; a query that is delivered twice is kept twice.
 
     :param path: the file, or ``:memory:``
+    :raises ConfigurationError: if the file can't be used
     """
 
     def __init__(self, path: str = ":memory:") -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False)
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(_TABLES)
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False)
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise ConfigurationError(
+                f"The SQLite file {path!r} can't be used: {error}. Name one in a folder that can be written."
+            ) from None
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Keep all the records, or none if one can't be kept."""
@@ -88,6 +96,10 @@ class Store:
     def count(self) -> int:
         """Return how many deliveries are kept."""
         return int(self._rows("SELECT count(*) FROM delivery", {})[0][0])
+
+    def last(self) -> int:
+        """Return the number of the latest delivery; 0 if there is none."""
+        return int(self._rows("SELECT coalesce(max(number), 0) FROM delivery", {})[0][0])
 
     def clear(self) -> None:
         """Forget all deliveries."""
