@@ -1,0 +1,165 @@
+"""What the outbox does to files: every operation that can fail, in one place, with private modes.
+
+All of it is plain POSIX. A lock is a ``flock``, which ends with the process that holds it, however that ends; Linux
+carries it over NFS too.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from contextlib import suppress
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+class Disk:
+    """File operations. Each raises :class:`OSError` when the disk does not do what it was told."""
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder that only its owner can enter, or find it.
+
+        :raises PermissionError: if the folder that is there belongs to somebody else, who could read what is put there
+        """
+        try:
+            os.makedirs(path, PRIVATE_FOLDER)
+            os.chmod(path, PRIVATE_FOLDER)  # the umask took away what it liked
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+        owner = os.stat(path).st_uid
+        if owner != os.geteuid():
+            raise PermissionError(errno.EPERM, f"it belongs to user {owner}, and this process is {os.geteuid()}", path)
+
+    def make_private(self, path: str) -> None:
+        """Make a folder of the outbox's own, or find it and close it to others."""
+        self.make_folder(path)
+        info = os.lstat(path)
+        if not stat.S_ISDIR(info.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "it is a link, and must be a folder", path)
+        if stat.S_IMODE(info.st_mode) != PRIVATE_FOLDER:
+            os.chmod(path, PRIVATE_FOLDER)
+
+    def create_locked(self, path: str) -> int | None:
+        """Make a new file that is locked from the beginning, and return its descriptor, to which bytes are appended.
+
+        :return: ``None`` if somebody took the file before it was locked; another name will do
+        """
+        descriptor = _open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND)
+        try:
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE_FILE:
+                with suppress(OSError):  # a file system without modes
+                    os.fchmod(descriptor, PRIVATE_FILE)
+            return _locked(descriptor, path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def lock(self, path: str, *, create: bool = False) -> int | None:
+        """Lock a file, at once or not at all, and return its descriptor.
+
+        :param create: make it if it is not there
+        :return: ``None`` if somebody else holds the lock, or the file is not what the path names any more
+        :raises FileNotFoundError: if it is not there
+        """
+        descriptor = _open(path, os.O_APPEND | (os.O_CREAT if create else 0))
+        try:
+            return _locked(descriptor, path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def append(self, descriptor: int, data: bytes) -> None:
+        """Append bytes: all of them, or none as far as that can be undone."""
+        start = os.lseek(descriptor, 0, os.SEEK_END)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, start)
+            raise
+
+    def sync(self, descriptor: int) -> None:
+        """Wait until a file would survive a power cut."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close a file, and end its lock."""
+        with suppress(OSError):
+            os.close(descriptor)
+
+    def replace(self, source: str, target: str) -> None:
+        """Move a file to where another one may be, at one stroke."""
+        os.rename(source, target)
+
+    def publish(self, source: str, target: str) -> None:
+        """Move a file at one stroke, and wait until that would survive a power cut."""
+        os.rename(source, target)
+        with suppress(OSError):  # not every file system syncs folders
+            folder = os.open(os.path.dirname(target), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def claim(self, source: str, target: str) -> bool:
+        """Move a file, and tell whether it was still there to be moved."""
+        try:
+            os.rename(source, target)
+        except FileNotFoundError:
+            if not os.path.isdir(os.path.dirname(target)):
+                raise
+            return False
+        return True
+
+    def remove(self, path: str) -> bool:
+        """Remove a file, and tell whether it was still there."""
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove an empty folder, and tell whether it is gone."""
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def names(self, path: str) -> list[str]:
+        """List a folder; one that is not there is empty."""
+        try:
+            return sorted(os.listdir(path))
+        except FileNotFoundError:
+            return []
+
+    def read(self, path: str) -> bytes:
+        """Return all bytes of a file."""
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, PRIVATE_FILE)
+
+
+def _locked(descriptor: int, path: str) -> int | None:
+    """Lock an open file; give it up if it is locked, or was removed or renamed meanwhile."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        here, there = os.fstat(descriptor), os.stat(path)
+        if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None

@@ -1,0 +1,351 @@
+"""Keeps queries on disk until the server has taken them.
+
+.. code-block:: text
+
+    journal of a process --- seal --> ready/ --- claim --> claimed/ --- the server took it --> gone
+          open/                         ^  |                  |  '----- the server refused --> dead/
+            '---- its process died -----'  '- over a cap ->   '- it could not --> back to ready/
+                                                evicted
+
+Every step is one rename, so a process that is killed at any point leaves each query in exactly one place, from where
+the next process takes it on. What can happen twice is delivery: when a process dies after the server took a query and
+before that is written down, the query is sent again, with the same id.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_ryft.ingest import dead_letters
+from airflow_provider_ryft.ingest.breaker import Pauses
+from airflow_provider_ryft.ingest.claims import Claims
+from airflow_provider_ryft.ingest.dead_letters import DeadLetter
+from airflow_provider_ryft.ingest.disk import Disk
+from airflow_provider_ryft.ingest.folder import CLAIMED, DEAD, OPEN, READY, UNFINISHED, Folder
+from airflow_provider_ryft.ingest.journal import Journal
+from airflow_provider_ryft.ingest.segment import Name, replay
+from airflow_provider_ryft.ingest.state import State, StateFile
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.client import Refused
+
+MAX_DEAD_BYTES = 32 << 20
+MAX_DEAD_AGE = 30 * 86400.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in one of the outbox's folders.
+
+    :param files: how many files
+    :param queries: how many queries
+    :param bytes: how many bytes
+    :param age: seconds since the oldest file was made; 0 if there is none
+    """
+
+    files: int = 0
+    queries: int = 0
+    bytes: int = 0
+    age: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What is in an outbox, and what went through it.
+
+    :param running: what tasks are writing now, and what dead ones have left
+    :param ready: what waits to be sent
+    :param claimed: what is being sent
+    :param dead: what the server refused
+    :param state: the breaker and the counters
+    :param opens_in: seconds until something may be sent again; 0 if it may
+    """
+
+    running: Contents = field(default_factory=Contents)
+    ready: Contents = field(default_factory=Contents)
+    claimed: Contents = field(default_factory=Contents)
+    dead: Contents = field(default_factory=Contents)
+    state: State = field(default_factory=State)
+    opens_in: float = 0.0
+
+
+class Outbox:
+    """A folder of queries that are to be delivered; nothing is on disk before the first of them.
+
+    Any number of processes may use it at once, also of several machines on a shared file system. The methods that a
+    task's process calls raise nothing for what the disk does; the outbox says once what is wrong, and goes on without.
+
+    :param path: of the folder; it belongs to this user, or is made
+    :param max_bytes: how much may wait to be sent; the oldest is thrown away then
+    :param max_age: for how many seconds
+    :param max_segments: in how many files
+    :param pauses: how long a server that fails is left alone
+    :param clock: seconds since 1970
+    :param patience: seconds that a task waits at the most for the state that it shares with others
+    :param disk: what does the work
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 256 << 20,
+        max_age: float = 7 * 86400.0,
+        max_segments: int = 10_000,
+        pauses: Pauses | None = None,
+        clock: Callable[[], float] = time.time,
+        patience: float = 0.05,
+        disk: Disk | None = None,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        self.max_bytes = max_bytes
+        self.max_age = max_age
+        self.max_segments = max_segments
+        self._clock = clock
+        self._disk = disk or Disk()
+        self._folder = Folder(self.path, self._disk)
+        self.state = StateFile(self._folder.file("state.json"), self._disk, clock, pauses or Pauses(), patience)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the disk, in a few sentences; empty if nothing is."""
+        return self._folder.trouble
+
+    def complain(self, error: OSError) -> str:
+        """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
+        return self._folder.complain(error)
+
+    def opens_in(self) -> float:
+        """Return the seconds until something may be sent; 0 if it may."""
+        return self.state.read().breaker.opens_in(self._clock(), self.state.pauses)
+
+    def try_writing(self) -> str:
+        """Write a file, and remove it; return what is wrong, in a few sentences, or nothing."""
+        journal = self.journal()
+        journal.begin("a try", b"{}")
+        journal.end("a try", None)
+        journal.close()
+        return self.trouble
+
+    def journal(self) -> Journal:
+        """Return a new journal for the statements of this process."""
+        return Journal(self._folder, self.evict, self._lost)
+
+    # --- what a sender does
+
+    def ready(self) -> list[Name]:
+        """Return the names of what waits to be sent, the oldest first."""
+        if not self._folder.is_there():
+            return []
+        try:
+            return self._folder.names(READY)
+        except OSError as error:
+            self._folder.complain(error)
+            return []
+
+    def claims(self) -> Claims:
+        """Return what a sender takes segments with."""
+        return Claims(self._folder, self._damaged)
+
+    def bury(self, refused: Iterable[Refused]) -> bool:
+        """Keep queries that the server refused as dead letters; tell whether that was possible."""
+        letters = list(refused)
+        if not letters:
+            return True
+        for one in letters[:3]:
+            log.warning("The Ingest API refused query %s (%d): %s", one.query_id, one.status, one.message)
+        try:
+            dead_letters.bury(self._folder, letters)
+        except OSError as error:
+            self._folder.complain(error)
+            return False
+        self.state.count(refused=len(letters))
+        return True
+
+    def adopt_orphans(self) -> int:
+        """Make ready what processes left behind that died; return the number of queries.
+
+        A statement that was running then is reported as its process wrote it down for that case.
+        """
+        if not self._folder.is_there():
+            return 0
+        adopted = 0
+        for place in (OPEN, CLAIMED, DEAD):
+            try:
+                adopted += self._adopt(place)
+            except OSError as error:
+                self._folder.complain(error)
+        return adopted
+
+    def evict(self) -> int:
+        """Throw away what is beyond the caps, the oldest first; return the number of queries."""
+        evicted: Counter[str] = Counter()
+        try:
+            ready = [] if not self._folder.is_there() else self._folder.names(READY)
+            evicted += self._evict(READY, ready, self.max_bytes, self.max_age, self.max_segments)
+            dead = [] if not self._folder.is_there() else self._folder.names(DEAD)
+            buried = self._evict(DEAD, dead, MAX_DEAD_BYTES, MAX_DEAD_AGE, self.max_segments)
+            evicted.update({f"{reason}_of_dead": count for reason, count in buried.items()})
+        except OSError as error:
+            self._folder.complain(error)
+        if evicted:
+            self.state.count(**evicted)
+            reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
+            log.warning(
+                "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
+            )
+        return evicted.total()
+
+    # --- what a person does
+
+    def stats(self) -> Stats:
+        """Return what is in the outbox, and what went through it.
+
+        :raises OSError: if it can't be read
+        """
+        state = self.state.read()
+        return Stats(
+            running=self._contents(OPEN),
+            ready=self._contents(READY),
+            claimed=self._contents(CLAIMED),
+            dead=self._contents(DEAD),
+            state=state,
+            opens_in=state.breaker.opens_in(self._clock(), self.state.pauses),
+        )
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Yield what the server refused, the oldest first.
+
+        :raises OSError: if it can't be read
+        """
+        for name in self._folder.names(DEAD):
+            with suppress(FileNotFoundError):
+                yield from dead_letters.read(self._folder, name)
+
+    def retry_dead(self) -> int:
+        """Make dead letters ready to be sent once more; return the number of queries.
+
+        :raises OSError: if the disk does not take them
+        """
+        retried = 0
+        for name in self._folder.names(DEAD):
+            journal = self.journal()
+            letters = list(dead_letters.read(self._folder, name))
+            for letter in letters:
+                journal.end(str(letter.payload.get("queryId")), letter.line)
+            if journal.close().lost:
+                raise OSError(self.trouble)
+            self._disk.remove(self._folder.file(DEAD, str(name)))
+            retried += len(letters)
+        return retried
+
+    def purge(self, place: str) -> int:
+        """Throw away what waits to be sent, or the dead letters; return the number of queries.
+
+        :param place: ``ready`` or ``dead``
+        :raises ValueError: for another place
+        :raises OSError: if the disk does not let us
+        """
+        if place not in (READY, DEAD):
+            raise ValueError(f"place must be {READY} or {DEAD}, not {place!r}")
+        purged = sum(name.queries for name in self._folder.names(place) if self._remove(place, name))
+        self.state.count(purged=purged)
+        return purged
+
+    # --- how
+
+    def _adopt(self, place: str) -> int:
+        adopted = 0
+        for text in self._disk.names(self._folder.file(place)):
+            name = Name.parse(text.replace(UNFINISHED, ".ndjson"))
+            if name is None or (place == DEAD and not text.endswith(UNFINISHED)):
+                continue
+            path = self._folder.file(place, text)
+            descriptor = self._folder.orphan(name, path)
+            if descriptor is None:
+                continue
+            try:
+                adopted += self._adopt_file(name, path, descriptor)
+            finally:
+                self._disk.close(descriptor)
+        return adopted
+
+    def _adopt_file(self, name: Name, path: str, descriptor: int) -> int:
+        data = self._disk.read(path)
+        found = replay(data)
+        if not found.lines:
+            self._disk.remove(path)
+            return 0
+        self._disk.sync(descriptor)
+        ready = self._folder.file(READY, str(name.holding(len(found.lines), len(data))))
+        self._disk.publish(path, ready)
+        if found.interrupted:
+            log.warning(
+                "%d statements of process %d on %s never ended, because the process was killed; they are reported as "
+                "failed.",
+                found.interrupted,
+                name.pid,
+                name.host,
+            )
+        return len(found.lines)
+
+    def _evict(self, place: str, names: list[Name], max_bytes: int, max_age: float, max_files: int) -> Counter[str]:
+        evicted: Counter[str] = Counter()
+        size = sum(name.size for name in names)
+        born = (self._clock() - max_age) * 1e9
+        for position, name in enumerate(names):
+            if name.created < born:
+                reason = "evicted_for_age"
+            elif size > max_bytes:
+                reason = "evicted_for_bytes"
+            elif len(names) - position > max_files:
+                reason = "evicted_for_number"
+            else:
+                break
+            size -= name.size
+            if self._remove(place, name):
+                evicted[reason] += name.queries
+        return evicted
+
+    def _remove(self, place: str, name: Name) -> bool:
+        return self._disk.remove(self._folder.file(place, str(name)))
+
+    def _contents(self, place: str) -> Contents:
+        names = self._folder.names(place)
+        if place == OPEN:
+            names = [name.holding(*self._measure(name)) for name in names]
+        oldest = min((name.created for name in names), default=None)
+        return Contents(
+            files=len(names),
+            queries=sum(name.queries for name in names),
+            bytes=sum(name.size for name in names),
+            age=0.0 if oldest is None else max(0.0, self._clock() - oldest / 1e9),
+        )
+
+    def _measure(self, name: Name) -> tuple[int, int]:
+        """Count what a journal holds now: queries and bytes."""
+        try:
+            data = self._disk.read(self._folder.file(OPEN, str(name)))
+        except FileNotFoundError:
+            return 0, 0
+        return len(replay(data).lines), len(data)
+
+    def _damaged(self, queries: int) -> None:
+        self.state.count(damaged=queries)
+        log.warning("%d queries in Ryft's outbox %s are damaged and can't be read any more.", queries, self.path)
+
+    def _lost(self, queries: int) -> None:
+        self.state.count(lost=queries)
+        log.warning("%d queries are lost: they could neither be delivered nor be kept in %s.", queries, self.path)

@@ -1,0 +1,146 @@
+"""How queries are written down in the outbox: the names of its files, and their one format.
+
+A file holds a record in each line, which is a JSON array: what happened, a checksum, the number of the statement in
+this file, and the query, byte by byte as it is posted.
+
+.. code-block:: text
+
+    ["begin","d2b8e3a1",0,{"context":{},"queryId":"…","queryState":"FAILED",…}]
+    ["end","0f5c77a2",0,{"context":{},"queryId":"…","queryState":"FINISHED",…}]
+
+A file can be sealed, adopted, claimed and given back by renaming it, because what there is to report follows from its
+records alone: the queries that ended, and those that began and never ended, which are reported as their ``begin`` says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zlib import crc32
+
+BEGIN = b"begin"  # a statement runs; the query is what to report if no more is heard of it
+END = b"end"  # it ended, as this query
+DROP = b"drop"  # it ended, and is not to be reported
+SENT = b"sent"  # the server has taken it, or refused it
+
+_RECORD = re.compile(rb'\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]', re.DOTALL)
+_NAME = re.compile(r"([0-9]{20})-([A-Za-z0-9_]+)-([0-9]+)-([0-9a-f]{8})(?:\.([0-9]+)q\.([0-9]+)b)?\.ndjson")
+
+
+def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
+    """Return one record as it is written.
+
+    :param kind: one of the constants of this module
+    :param number: of the statement in its file
+    :param line: the query as JSON
+    """
+    rest = b"%d,%b" % (number, line.replace(b"\n", b" "))  # JSON has raw newlines between its tokens only
+    return b'["%b","%08x",%b]\n' % (kind, crc32(rest, crc32(kind)), rest)
+
+
+@dataclass
+class Replay:
+    """What the records of a file come to.
+
+    :param lines: what there is to report, by number
+    :param interrupted: how many of these began and never ended
+    :param damaged: how many queries can't be read any more
+    """
+
+    lines: dict[int, bytes] = field(default_factory=dict)
+    interrupted: int = 0
+    damaged: int = 0
+
+
+def replay(data: bytes) -> Replay:
+    """Read the records of a file.
+
+    The last word on a statement counts. What follows the last newline was never acknowledged to anybody, and is
+    skipped. Damage in the middle costs the records that it hits and no other.
+    """
+    begun: dict[int, bytes] = {}
+    ended: dict[int, bytes] = {}
+    settled: set[int] = set()
+    damaged: set[int] = set()
+    unreadable = 0
+    for text in data.split(b"\n")[:-1]:
+        match = _RECORD.fullmatch(text)
+        if match is None:
+            unreadable += bool(text)
+            continue
+        kind, checksum, digits, line = match.groups()
+        number = int(digits)
+        if crc32(text[match.start(3) : -1], crc32(kind)) != int(checksum, 16):
+            damaged.add(number)
+        elif kind == BEGIN:
+            begun[number] = line
+            settled.discard(number)
+        elif kind == END:
+            ended[number] = line
+        else:
+            settled.add(number)
+    # A statement whose end is damaged did end: to report it as interrupted would be an invention.
+    interrupted = begun.keys() - ended.keys() - settled - damaged
+    lines = {number: begun[number] for number in interrupted}
+    lines.update((number, line) for number, line in ended.items() if number not in settled)
+    return Replay(
+        lines=dict(sorted(lines.items())),
+        interrupted=len(interrupted),
+        damaged=unreadable + len(damaged - ended.keys() - settled),
+    )
+
+
+class Name(NamedTuple):
+    """The name of a file in the outbox; names sort by age.
+
+    :param created: nanoseconds since 1970, UTC
+    :param host: the machine that made the file
+    :param pid: the process that made it
+    :param nonce: what tells it from others of this process
+    :param queries: how many queries it holds, where that is known
+    :param size: how many bytes it has, where that is known
+    """
+
+    created: int
+    host: str
+    pid: int
+    nonce: str
+    queries: int = 0
+    size: int = 0
+
+    @classmethod
+    def new(cls) -> Name:
+        """Make a name that no other file has."""
+        return cls(time.time_ns(), this_host(), os.getpid(), secrets.token_hex(4))
+
+    @classmethod
+    def parse(cls, text: str) -> Name | None:
+        """Read a name; ``None`` if this is no file of the outbox."""
+        match = _NAME.fullmatch(text)
+        if match is None:
+            return None
+        created, host, pid, nonce, queries, size = match.groups()
+        return cls(int(created), host, int(pid), nonce, int(queries or 0), int(size or 0))
+
+    def __str__(self) -> str:
+        holds = f".{self.queries}q.{self.size}b" if self.size else ""
+        return f"{self.stem}{holds}.ndjson"
+
+    @property
+    def stem(self) -> str:
+        """What stays the same while the file grows and shrinks."""
+        return f"{self.created:020d}-{self.host}-{self.pid}-{self.nonce}"
+
+    def holding(self, queries: int, size: int) -> Name:
+        """Return the name with what the file holds."""
+        return self._replace(queries=queries, size=size)
+
+
+def this_host() -> str:
+    """Return this machine's name in the letters of a file name."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname())[:63] or "_"
