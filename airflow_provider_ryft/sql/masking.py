@@ -1,0 +1,286 @@
+"""SQL text without its literals.
+
+String and number literals become ``?``, comments go, and everything else stays as it was. What cannot be told from a
+literal is masked too: the text may lose more than it must, and never less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from airflow_provider_ryft.sql.scanner import (
+    COMMENT,
+    DATA,
+    EITHER,
+    END,
+    NAME,
+    NUMBER,
+    OTHER,
+    STRING,
+    WORD,
+    Lexicon,
+    Token,
+    readings,
+    tokens,
+)
+
+_HIDDEN = "hidden"
+_Span = tuple[int, int, str]
+"""(start, end, what it is: hidden, a comment, or a quoted name, which stays unless another reading hides part of it)"""
+
+
+def mask_literals(sql: str, dialect: str | None = None) -> str:
+    """Replace each literal by ``?`` and drop the comments, in time linear in the length of the text.
+
+    ``true``, ``false``, ``null``, names and placeholders stay. So do types, with ``?`` for their numbers:
+    ``decimal(?, ?)``. A password without quotes goes too (``IDENTIFIED BY x``, ``PASSWORD = x``), and so does the
+    value of Hive's and Spark's ``SET name=value``, data that follows a statement, and what an unclosed quote begins.
+
+    Masking is idempotent, and it does not change the :func:`~airflow_provider_ryft.sql.query_type.query_type` of a
+    statement whose dialect is known. For other dialects the text is read in every way that dialects have, and what any
+    of them takes for a literal is masked.
+
+    The rules are those of the dialect's default settings: text for a PostgreSQL with
+    ``standard_conforming_strings = off``, or for a MySQL with ``NO_BACKSLASH_ESCAPES``, is not what it looks like.
+
+    :param dialect: an Airflow connection type, such as ``postgres``; ``None`` if it is not known
+    """
+    lexicons = readings(sql, dialect)
+    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon))
+    pieces: list[str] = []
+    position = 0
+    for start, end, kind in _merged(spans, len(lexicons)):
+        if kind is NAME:
+            continue
+        pieces.append(sql[position:start])
+        pieces.append("?" if kind is _HIDDEN else _gap(sql, start, end))
+        position = end
+    pieces.append(sql[position:])
+    return "".join(pieces)
+
+
+def _merged(spans: Iterable[_Span], count: int) -> Iterator[_Span]:
+    """Join what overlaps and the literals that touch: ``count`` readings agree on a comment, or all of it is hidden."""
+    start, end, kind, agree = 0, 0, NAME, 0
+    for next_start, next_end, next_kind in spans:
+        same = (next_start, next_end, next_kind) == (start, end, kind)
+        touches = next_start == end and kind is next_kind is _HIDDEN
+        if same:
+            agree += 1
+        elif next_start < end or touches:
+            end, kind = max(end, next_end), _HIDDEN
+        else:
+            if end:
+                yield start, end, _settled(kind, agree, count)
+            start, end, kind, agree = next_start, next_end, next_kind, 1
+    if end:
+        yield start, end, _settled(kind, agree, count)
+
+
+def _settled(kind: str, agree: int, count: int) -> str:
+    return _HIDDEN if kind is COMMENT and agree < count else kind
+
+
+def _gap(sql: str, start: int, end: int) -> str:
+    """Return what stands for a comment so that the texts around it do not run into each other."""
+    if sql.endswith("--", 0, start):
+        return "?"  # MySQL reads "--x" as two signs, and "-- x" as a comment
+    at_edge = start == 0 or end == len(sql)
+    return "" if at_edge or sql[start - 1].isspace() or sql[end].isspace() else " "
+
+
+def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
+    """Yield what one reading hides, and its quoted names, in order."""
+    secrets = _Secrets(lexicon) if _SECRETS_AHEAD.search(sql) else None
+    before: Token = (OTHER, 0, 0)
+    for token in tokens(sql, lexicon):
+        kind, start, end = token
+        if kind is COMMENT:
+            yield start, end, COMMENT
+            continue
+        if (secrets and secrets.holds(sql, token)) or kind is STRING or kind is DATA:
+            yield start, end, _HIDDEN
+        elif kind is NUMBER:
+            if not _is_member(sql, token, before):
+                yield start, end, _HIDDEN
+        elif kind is NAME:
+            yield start, end, NAME
+        elif kind is EITHER:
+            yield start, end, NAME if _is_name(sql, token, before) else _HIDDEN
+        before = token
+
+
+_EXPRESSION_FOLLOWS = frozenset(
+    {
+        "ALL",
+        "AND",
+        "ANY",
+        "AS",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "DEFAULT",
+        "DISTINCT",
+        "DIV",
+        "ELSE",
+        "ESCAPE",
+        "EXCEPT",
+        "FETCH",
+        "FIRST",
+        "HAVING",
+        "ILIKE",
+        "IN",
+        "INTERVAL",
+        "IS",
+        "LIKE",
+        "LIMIT",
+        "MOD",
+        "NEXT",
+        "NOT",
+        "OFFSET",
+        "ON",
+        "OR",
+        "RETURN",
+        "RETURNING",
+        "RLIKE",
+        "ROWS",
+        "SAMPLE",
+        "SELECT",
+        "SET",
+        "SOME",
+        "THEN",
+        "TO",
+        "TOP",
+        "VALUES",
+        "WHEN",
+        "WHERE",
+        "WITH",
+        "XOR",
+        "YIELD",
+    }
+)
+
+
+def _is_member(sql: str, token: Token, before: Token) -> bool:
+    """Tell ``t.1`` and ``f(x).1`` from ``.1``."""
+    kind, start, end = before
+    if sql[token[1]] != "." or end != token[1]:
+        return False
+    if kind is WORD:
+        return sql[start:end].upper() not in _EXPRESSION_FOLLOWS
+    return kind is NAME or (kind is OTHER and sql[start:end] in (")", "]", "}"))
+
+
+_NAME_FOLLOWS = frozenset(
+    {
+        "ADD",
+        "AS",
+        "COLUMN",
+        "CONSTRAINT",
+        "EXISTS",
+        "FROM",
+        "INDEX",
+        "INTO",
+        "JOIN",
+        "REFERENCES",
+        "RENAME",
+        "TABLE",
+        "TO",
+        "TRIGGER",
+        "UPDATE",
+        "VIEW",
+    }
+)
+_DOT = re.compile(r"\s{0,99}\.")
+
+
+def _is_name(sql: str, token: Token, before: Token) -> bool:
+    """Tell where only a name can stand."""
+    word = sql[before[1] : before[2]].upper()
+    return word == "." or (before[0] is WORD and word in _NAME_FOLLOWS) or bool(_DOT.match(sql, token[2]))
+
+
+class _Secrets:
+    """Follows the words of a statement to the values that are no literals, and yet must not be seen."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._settings = lexicon.settings
+        self._start()
+
+    def _start(self) -> None:
+        self._verb = ""  # first word of the statement
+        self._object = ""  # what it creates or alters
+        self._identified = False  # IDENTIFIED was read
+        self._named = False  # the word before is such as PASSWORD
+        self._awaits = False  # the next token is a secret
+        self._until_end = False  # everything is, up to a semicolon
+        self._run_end = -1  # where the secret ends, if nothing follows that touches it
+
+    def holds(self, sql: str, token: Token) -> bool:
+        """Tell whether a token is a secret, or part of one."""
+        kind, start, end = token
+        if kind is END:
+            self._start()
+            return False
+        if self._until_end:
+            return True
+        text = sql[start:end]
+        if self._awaits and text in _BEFORE_SECRET:
+            return False
+        if self._awaits or (start == self._run_end and text not in _AFTER_SECRET):
+            self._awaits, self._run_end = False, end
+            return True
+        if kind is WORD:
+            return self._read(text.upper(), end)
+        self._verb = self._verb or text
+        if text == "=":
+            self._until_end = self._settings and self._verb == "SET"
+            self._awaits = self._named
+        self._named = False
+        return False
+
+    def _read(self, word: str, end: int) -> bool:
+        """Take in a word, and tell whether it is a secret itself."""
+        if self._named and self._object in _ACCOUNTS and word not in _SECRET_NAMES:
+            self._named, self._run_end = False, end
+            return True
+        if not self._verb or word == "SELECT":
+            self._verb = word
+        elif not self._object and word not in _BEFORE_OBJECT:
+            self._object = word
+        elif word == "IDENTIFIED":
+            self._identified = True
+        elif word in ("BY", "REPLACE"):
+            self._awaits = self._identified
+        self._named = word in _SECRET_NAMES and self._verb in _DEFINITIONS
+        return False
+
+
+_DEFINITIONS = frozenset({"ALTER", "ATTACH", "CONNECT", "CREATE", "GRANT", "MODIFY", "PRAGMA", "SET"})
+_BEFORE_OBJECT = frozenset({"EXISTS", "IF", "NOT", "OR", "REPLACE"})
+_ACCOUNTS = frozenset({"LOGIN", "ROLE", "USER"})
+_SECRET_NAMES = frozenset(
+    {
+        "ACCESS_KEY",
+        "CREDENTIAL",
+        "CREDENTIALS",
+        "ENCRYPTION_KEY",
+        "HEXKEY",
+        "HEXREKEY",
+        "KEY",
+        "PASSPHRASE",
+        "PASSWD",
+        "PASSWORD",
+        "PRIVATE_KEY",
+        "PWD",
+        "REKEY",
+        "SECRET",
+        "SECRET_KEY",
+        "TEXTKEY",
+        "TOKEN",
+    }
+)
+_SECRETS_AHEAD = re.compile(rf"\b(?:SET|IDENTIFIED|{'|'.join(sorted(_SECRET_NAMES))})\b", re.IGNORECASE)
+_BEFORE_SECRET = frozenset("=(")
+_AFTER_SECRET = frozenset(",;)")

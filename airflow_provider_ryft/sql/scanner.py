@@ -1,0 +1,493 @@
+r"""SQL text cut into tokens, by the lexical rules of a dialect.
+
+Where a string ends depends on who reads it: ``'C:\'`` is a whole string for PostgreSQL and Trino, and the beginning of
+one for MySQL and Snowflake. A wrong guess turns code into literals, and literals into code, for the rest of the text.
+So every dialect says how it reads (:class:`Lexicon`), and text whose dialect is not known is read in every way that
+makes a difference to it (:func:`readings`).
+
+Everything is linear in the length of the text: a pattern has at most one repetition of one class of characters that
+can run on, what follows a quote is found by one search from left to right, and what is never closed reaches to the end
+of the text, so that no character is searched twice for the same thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+WORD = "word"  # a keyword or a bare name
+NAME = "name"  # a quoted name, quotes included
+EITHER = "either"  # to SQLite, "x" is a string if no column has that name
+STRING = "string"  # prefix and quotes included; also a name that is not closed
+NUMBER = "number"
+PLACEHOLDER = "placeholder"  # with a number in it: $1, :1; of the others the signs and words are tokens of their own
+COMMENT = "comment"  # hints too
+BRACKET = "bracket"  # of a comment that MySQL executes: "/*!50001" and "*/"
+DATA = "data"  # what follows a statement and is not SQL
+END = "end"  # a semicolon, or the line that ends PostgreSQL's data
+OTHER = "other"  # any other sign
+
+Token = tuple[str, int, int]
+"""What it is, where it starts, and where it ends. White space is between tokens."""
+
+
+def _trait(default: Any, *signs: str) -> Any:
+    """Make a field of a lexicon that makes no difference to a text that, in small letters, has none of the signs."""
+    return field(default=default, metadata={"signs": signs})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """How a dialect cuts text into tokens; the defaults are the SQL standard's.
+
+    :param backslash: a backslash takes the meaning from the next character in ``'...'``
+    :param backslash_in_names: and in quoted names
+    :param double: what ``"..."`` is: a ``name``, a ``string``, or, to SQLite, ``either``
+    :param brackets: ``[...]`` is a name
+    :param e_strings: ``E'...'`` has backslashes
+    :param raw_strings: ``r'...'`` has none
+    :param triple: ``'''...'''`` is a string
+    :param q_strings: ``q'[...]'`` is a string
+    :param dollar: ``$tag$...$tag$`` is a string (``tag``), or only ``$$...$$`` (``bare``)
+    :param at_signs: ``@@...@@`` is a string
+    :param curly_quotes: a string may stand between typographic quotes
+    :param nested: comments nest; ``None`` if that is not known
+    :param executable: ``/*! ... */`` is executed
+    :param hash_comments: what starts a comment beside ``--``, as a regular expression
+    :param slash_comments: ``//`` starts a comment
+    :param dash_space: ``--`` starts one only before white space
+    :param continued_comments: a backslash at the end of a line continues the comment on the next
+    :param return_ends_comment: so does a carriage return without a line feed
+    :param hash_words: ``#`` may be in a name
+    :param dashed_names: the first of several dotted names may have dashes
+    :param money: ``$1`` is an amount
+    :param numbered: ``?1`` is a placeholder
+    :param format_data: after ``INSERT ... FORMAT name`` comes data
+    :param copy_data: after ``COPY ... FROM STDIN;`` comes data
+    :param settings: ``SET name=value`` takes the text up to the semicolon as it is
+    """
+
+    backslash: bool = _trait(False, "\\")
+    backslash_in_names: bool = _trait(False, "\\")
+    double: str = _trait("name", '"')
+    brackets: bool = _trait(False, "[")
+    e_strings: bool = _trait(False, "\\")
+    raw_strings: bool = _trait(False, "r'", 'r"')
+    triple: bool = _trait(False, "'''", '"""')
+    q_strings: bool = _trait(False, "q'")
+    dollar: str = _trait("", "$")
+    at_signs: bool = _trait(False, "@@")
+    curly_quotes: bool = _trait(False, "\u2018", "\u201c")
+    nested: bool | None = _trait(False, "/*")
+    executable: bool = _trait(False, "/*!", "/*m!")
+    hash_comments: str = _trait("", "#")
+    slash_comments: bool = _trait(False, "//")
+    dash_space: bool = _trait(False, "--")
+    continued_comments: bool = _trait(False, "\\\n", "\\\r\n")
+    return_ends_comment: bool = _trait(True, "\r")
+    hash_words: bool = _trait(False, "#")
+    dashed_names: bool = _trait(False, "-")
+    money: bool = _trait(False, "$")
+    numbered: bool = _trait(False, "?")
+    format_data: bool = _trait(False, "format")
+    copy_data: bool = _trait(False, "stdin")
+    settings: bool = _trait(False, "set")
+
+
+_SIGNS: dict[str, tuple[str, ...]] = {trait.name: trait.metadata["signs"] for trait in fields(Lexicon)}
+_DEFAULTS: dict[str, Any] = {trait.name: trait.default for trait in fields(Lexicon)}
+
+
+_TRINO = Lexicon()
+_POSTGRES = Lexicon(e_strings=True, dollar="tag", nested=True, copy_data=True)
+_REDSHIFT = replace(_POSTGRES, backslash=True)
+_VERTICA = replace(_POSTGRES, nested=None)
+_MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True)
+_SQLITE = Lexicon(double="either", brackets=True, numbered=True)
+_MSSQL = Lexicon(brackets=True, nested=True, hash_words=True, money=True)
+_ORACLE = Lexicon(q_strings=True, hash_words=True)
+_SNOWFLAKE = Lexicon(backslash=True, dollar="bare", slash_comments=True, nested=None)
+_BIGQUERY = Lexicon(
+    backslash=True, backslash_in_names=True, double="string", triple=True, hash_comments="#", dashed_names=True
+)
+_HIVE = Lexicon(backslash=True, double="string", nested=None, settings=True)
+_SPARK = replace(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
+_CLICKHOUSE = Lexicon(
+    backslash=True,
+    backslash_in_names=True,
+    dollar="tag",
+    curly_quotes=True,
+    nested=True,
+    hash_comments="#[ !]",
+    slash_comments=True,
+    format_data=True,
+)
+_YDB = Lexicon(backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None)
+_CALCITE = Lexicon(nested=None)
+_DRILL = replace(_CALCITE, double="string")
+
+_BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
+    "athena": (_TRINO, _HIVE),  # queries are Trino's, definitions Hive's
+    "aws": (_TRINO, _HIVE, _REDSHIFT),
+    "bigquery": (_BIGQUERY,),
+    "clickhouse": (_CLICKHOUSE,),
+    "cockroachdb": (_POSTGRES,),
+    "databricks": (_SPARK,),
+    "drill": (_DRILL,),
+    "druid": (_CALCITE,),
+    "duckdb": (replace(_POSTGRES, copy_data=False),),
+    "exasol": (_CALCITE,),
+    "gcpbigquery": (_BIGQUERY,),
+    "gcpspanner": (_BIGQUERY,),
+    "google_cloud_platform": (_BIGQUERY,),
+    "hive": (_HIVE,),
+    "hive_cli": (_HIVE,),
+    "hiveserver2": (_HIVE,),
+    "impala": (_HIVE,),
+    "mariadb": (_MYSQL,),
+    "motherduck": (replace(_POSTGRES, copy_data=False),),
+    "mssql": (_MSSQL,),
+    "mysql": (_MYSQL, replace(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
+    "oracle": (_ORACLE,),
+    "pinot": (_CALCITE,),
+    "postgres": (_POSTGRES,),
+    "postgresql": (_POSTGRES,),
+    "presto": (_TRINO,),
+    "redshift": (_REDSHIFT,),
+    "snowflake": (_SNOWFLAKE,),
+    "spark": (_SPARK,),
+    "spark_connect": (_SPARK,),
+    "spark_sql": (_SPARK,),
+    "sqlite": (_SQLITE,),
+    "teradata": (replace(_TRINO, hash_words=True),),
+    "trino": (replace(_TRINO, dollar="bare"),),
+    "vertica": (_VERTICA,),
+    "ydb": (_YDB,),
+}
+_ALL = tuple(dict.fromkeys(lexicon for several in _BY_DIALECT.values() for lexicon in several))
+
+
+def readings(text: str, dialect: str | None) -> tuple[Lexicon, ...]:
+    """Return the ways to read a text: one where the dialect settles it, else every one that may differ from the others.
+
+    :param dialect: an Airflow connection type; ``None`` or one that is not known: any dialect
+    """
+    lexicons = _BY_DIALECT.get((dialect or "").lower(), _ALL)
+    unsettled = _unsettled(lexicons)
+    lowered = text.lower() if unsettled else ""
+    matter = tuple(trait for trait in unsettled if _has_sign(lowered, trait))
+    return _distinct(lexicons, matter, both_returns="\r" in text and bool(_LONE_RETURN.search(text)))
+
+
+_LONE_RETURN = re.compile(r"\r(?!\n)")  # engines differ in whether it ends a line, and hardly ever say so
+
+
+def _has_sign(lowered: str, trait: str) -> bool:
+    return any(sign in lowered for sign in _SIGNS[trait])
+
+
+@lru_cache(maxsize=64)
+def _unsettled(lexicons: tuple[Lexicon, ...]) -> tuple[str, ...]:
+    """Return the traits in which lexicons differ, or which one of them leaves open."""
+    values = {trait: {getattr(lexicon, trait) for lexicon in lexicons} for trait in _SIGNS}
+    return tuple(trait for trait, found in values.items() if len(found) > 1 or None in found)
+
+
+@lru_cache(maxsize=256)
+def _distinct(lexicons: tuple[Lexicon, ...], matter: tuple[str, ...], *, both_returns: bool) -> tuple[Lexicon, ...]:
+    """Return the lexicons that differ in traits that matter."""
+    settled = {trait: _DEFAULTS[trait] for trait in _unsettled(lexicons) if trait not in matter}
+    found: dict[Lexicon, None] = {}
+    for lexicon in lexicons:
+        plain = replace(lexicon, **settled)
+        for nested in (True, False) if plain.nested is None else (plain.nested,):
+            for return_ends in (True, False) if both_returns else (True,):
+                found[replace(plain, nested=nested, return_ends_comment=return_ends)] = None
+    return tuple(found)
+
+
+def tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
+    """Cut a text into tokens.
+
+    :param lexicon: one of its :func:`readings`
+    """
+    yield from _code(text, 0, len(text), lexicon)
+
+
+def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[Token, None, bool]:
+    """Cut ``text[position:stop]``; a token that is not closed there reaches to the end of the text, and is the last.
+
+    :return: whether there was one
+    """
+    match_at, forms = _grammar(lexicon)
+    data = _Data(lexicon) if _may_have_data(text, lexicon) else None
+    while match := match_at(text, position, stop):
+        index = match.lastindex or 0  # never None: one of the forms matched
+        kind, _, close = forms[index]
+        start, position = match.span(index)
+        if close:
+            position = close(text, start, position, stop)
+            if position < 0:
+                yield COMMENT if kind is COMMENT else STRING, start, len(text)
+                return True
+        elif kind is BRACKET:
+            closed = text.find("*/", position, stop)
+            if closed < 0:
+                yield COMMENT, start, len(text)
+                return True
+            yield BRACKET, start, position
+            # A server that skips the comment ends it here too, or this is where the two readings part.
+            if (yield from _code(text, position, closed, lexicon)):
+                return True
+            start, position = closed, closed + 2
+        yield kind, start, position
+        if data:
+            for token in data.after(text, (kind, start, position), stop):
+                yield token
+                position = token[2]
+    return False
+
+
+def _may_have_data(text: str, lexicon: Lexicon) -> bool:
+    traits = ("format_data", "copy_data")
+    return any(getattr(lexicon, trait) and _has_sign(text.lower(), trait) for trait in traits)
+
+
+class _Data:
+    """Finds the data that follows a statement in the same text."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._format = lexicon.format_data
+        self._first = self._last = ""  # words of the statement
+        self._copies = False
+
+    def after(self, text: str, token: Token, stop: int) -> Iterator[Token]:
+        """Yield the data, if it starts after this token, and what ends it."""
+        kind, start, end = token
+        if kind is COMMENT:
+            return
+        word = text[start:end].upper() if kind is WORD else ""
+        previous, self._last = self._last, word
+        if kind is END:
+            copied, self._first, self._copies = self._copies, "", False
+            if copied:
+                yield from self._copied(text, end, stop)
+            return
+        self._first = self._first or word or "?"
+        if self._format:
+            if self._first == "INSERT" and previous == "FORMAT" and word not in ("", "VALUES"):
+                yield from _span(DATA, text, end, stop)
+        elif self._first == "COPY" and previous == "FROM" and word == "STDIN":
+            self._copies = True
+
+    @staticmethod
+    def _copied(text: str, start: int, stop: int) -> Iterator[Token]:
+        last_line = _END_OF_COPY.search(text, start, stop)
+        if not last_line:
+            yield from _span(DATA, text, start, stop)
+        else:
+            yield from _span(DATA, text, start, last_line.start())
+            yield END, last_line.start(), last_line.end()
+
+
+_END_OF_COPY = re.compile(r"^\\\.(?=\s*?$)", re.MULTILINE)
+
+
+def _span(kind: str, text: str, start: int, stop: int) -> Iterator[Token]:
+    """Yield what stands between two places without the white space and semicolons around it, if there is anything."""
+    found = text[start:stop]
+    inner = found.strip(_BLANK)
+    if inner:
+        start += len(found) - len(found.lstrip(_BLANK))
+        yield kind, start, start + len(inner)
+
+
+_BLANK = " \t\r\n\f\v;"
+
+
+# --- what tokens look like, and where they end
+
+
+Close = Callable[[str, int, int, int], int]
+"""(text, start of the token, end of its opening, where to stop) -> the end of the token, or -1: it is not closed."""
+
+
+class _Form(NamedTuple):
+    kind: str
+    pattern: str
+    close: Close | None = None  # None: the pattern matches the whole token
+
+
+def _until(closing: str) -> Close:
+    """End at a fixed text."""
+
+    def close(text: str, _start: int, after: int, stop: int) -> int:
+        found = text.find(closing, after, stop)
+        return found + len(closing) if found >= 0 else -1
+
+    return close
+
+
+def _until_opening(text: str, start: int, after: int, stop: int) -> int:
+    """End at the same text that it began with."""
+    return _until(text[start:after])(text, start, after, stop)
+
+
+def _until_unescaped(quote: str, *escapes: str) -> Close:
+    """End at a quote which is not part of an escape."""
+    step = re.compile("|".join([*escapes, f"({re.escape(quote)})"]))
+
+    def close(text: str, _start: int, after: int, stop: int) -> int:
+        for found in step.finditer(text, after, stop):
+            if found.lastindex:
+                return found.end()
+        return -1
+
+    return close
+
+
+def _until_balanced(text: str, _start: int, after: int, stop: int) -> int:
+    """End a comment that may hold comments."""
+    depth = 1
+    for found in _COMMENT_EDGE.finditer(text, after, stop):
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return found.end()
+    return -1
+
+
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+def _until_bracket(text: str, _start: int, after: int, stop: int) -> int:
+    """End ``q'[`` at ``]'``, and so on."""
+    opening = text[after - 1]
+    return _until(_CLOSING.get(opening, opening) + "'")(text, after, after, stop)
+
+
+_CLOSING = {"[": "]", "(": ")", "{": "}", "<": ">"}
+
+
+def _until_line_end(lexicon: Lexicon) -> Close:
+    """End a comment where its line ends, or where the text does."""
+    pattern = r"(?<!\\)\n" if lexicon.continued_comments else r"\n"
+    if lexicon.return_ends_comment:
+        pattern += r"|\r(?!\n)"
+    line_end = re.compile(pattern)
+
+    def close(text: str, _start: int, after: int, stop: int) -> int:
+        found = line_end.search(text, after, stop)
+        return found.start() if found else stop
+
+    return close
+
+
+_BACKSLASH = r"\\[\s\S]?"
+# PostgreSQL joins strings that only a line break parts, and keeps reading backslashes in the second.
+_NEXT_LINE = r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'"
+
+
+@lru_cache(maxsize=256)
+def _grammar(lexicon: Lexicon) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
+    """Return what matches the next token of a text, and the form of each of its groups."""
+    forms = [*_words(lexicon), *_comments(lexicon), *_strings(lexicon), *_names(lexicon), *_signs(lexicon)]
+    pattern = "|".join(f"({form.pattern})" for form in forms)
+    nothing = _Form(OTHER, "")  # groups are counted from 1
+    return re.compile(rf"[\s\ufeff]*(?:{pattern})").match, (nothing, *forms)
+
+
+def _words(lexicon: Lexicon) -> Iterator[_Form]:
+    """Words that are no prefix of a string, and the signs that begin nothing: most of a text, so they come first."""
+    quotes = "['\"]" if lexicon.double == "string" else "'"
+    prefixes = [f"(?:{_prefix(lexicon)}){quotes}"]
+    if lexicon.e_strings:
+        prefixes.append("[eE]'")
+    if lexicon.raw_strings:
+        prefixes.append(f"[rR]{quotes}")
+    if lexicon.q_strings:
+        prefixes.append("[nN]?[qQ]'")
+    if lexicon.double != "string":
+        prefixes.append('[uU]&"')
+    no_prefix = f"(?!{'|'.join(prefixes)})"
+    if lexicon.dashed_names:
+        yield _Form(WORD, rf"{no_prefix}[^\W\d]\w{{0,62}}(?:-\w{{1,62}}){{1,9}}(?=\.(?![eE][0-9])[^\W\d])")
+    yield _Form(WORD, no_prefix + (r"(?:[^\W\d]|#)[\w$#]*" if lexicon.hash_words else r"[^\W\d][\w$]*"))
+    yield _Form(OTHER, "[,()=]|\\.(?![0-9.])")
+
+
+def _prefix(lexicon: Lexicon) -> str:
+    """Return what may stand before a quote and is part of the string."""
+    return "[rR][bB]?|[bB][rR]?" if lexicon.triple else "[bBnNxX]|[uU]&"
+
+
+def _comments(lexicon: Lexicon) -> Iterator[_Form]:
+    line = ["--" if not lexicon.dash_space else r"--(?=[\x00-\x20]|\Z)"]
+    if lexicon.hash_comments:
+        line.append(lexicon.hash_comments)
+    if lexicon.slash_comments:
+        line.append("//")
+    yield _Form(COMMENT, "|".join(line), _until_line_end(lexicon))
+    if lexicon.executable:
+        yield _Form(BRACKET, r"/\*M?!(?:[0-9]{5,6})?")
+    yield _Form(COMMENT, r"/\*", _until_balanced if lexicon.nested else _until("*/"))
+    yield _Form(COMMENT, r"\{#", _until("#}"))  # Jinja's
+
+
+def _strings(lexicon: Lexicon) -> Iterator[_Form]:
+    quotes = ["'", '"'] if lexicon.double == "string" else ["'"]
+    prefix = _prefix(lexicon)
+    if lexicon.triple:
+        for quote in quotes:
+            yield _Form(STRING, f"(?:{prefix})?{quote * 3}", _until_unescaped(quote * 3, _BACKSLASH))
+    if lexicon.q_strings:
+        yield _Form(STRING, r"[nN]?[qQ]'\S", _until_bracket)
+    for quote in quotes:
+        if lexicon.raw_strings:
+            yield _Form(STRING, f"[rR]{quote}", _until(quote))
+        if lexicon.e_strings:
+            yield _Form(STRING, f"[eE]{quote}", _until_unescaped(quote, _BACKSLASH, "''", _NEXT_LINE))
+        inside = rf"[^{quote}\\]*" if lexicon.backslash else f"[^{quote}]*"
+        escapes = [_BACKSLASH, quote * 2] if lexicon.backslash else [quote * 2]
+        # Most strings have no escape: they are matched at once.
+        yield _Form(STRING, f"(?:{prefix})?{quote}{inside}{quote}(?!{quote})")
+        yield _Form(STRING, f"(?:{prefix})?{quote}", _until_unescaped(quote, *escapes))
+    if lexicon.dollar:
+        tag = r"(?:[^\W\d]\w*)?" if lexicon.dollar == "tag" else ""
+        yield _Form(STRING, rf"\${tag}\$", _until_opening)
+    if lexicon.at_signs:
+        yield _Form(STRING, "@@", _until("@@"))
+    if lexicon.curly_quotes:
+        yield _Form(STRING, "\u2018", _until("\u2019"))
+        yield _Form(STRING, "\u201c", _until("\u201d"))
+
+
+def _names(lexicon: Lexicon) -> Iterator[_Form]:
+    escape = r"\\" if lexicon.backslash_in_names else ""
+    quotes = ["`"] if lexicon.double == "string" else ["`", '"']
+    for quote in quotes:
+        prefix = "(?:[uU]&)?" if quote == '"' else ""
+        whole = rf"{prefix}{quote}[^{quote}{escape}]*{quote}(?!{quote})"
+        kind = EITHER if quote == '"' and lexicon.double == "either" else NAME
+        escapes = [_BACKSLASH, quote * 2] if escape else [quote * 2]
+        yield _Form(kind, whole)
+        yield _Form(kind, prefix + quote, _until_unescaped(quote, *escapes))
+    if lexicon.brackets:
+        yield _Form(NAME, r"\[", _until_unescaped("]", r"\]\]"))
+
+
+def _signs(lexicon: Lexicon) -> Iterator[_Form]:
+    no_more = r"(?!\w|\.[0-9])"
+    placeholders = [rf"(?:(?<=[(,=<>|+*/-])|(?<=[(,=<>|+*/-]\s)):[0-9]{{1,5}}{no_more}"]
+    if not lexicon.money:
+        placeholders.append(rf"\$[0-9]{{1,5}}{no_more}")
+    if lexicon.numbered:
+        placeholders.append(rf"\?[0-9]{{1,5}}{no_more}")
+    yield _Form(PLACEHOLDER, "|".join(placeholders))
+    currency = r"\$?" if lexicon.money else ""
+    fraction = r"\.[0-9]\w*|\.[eE][+-]?[0-9]\w*|\.(?![\w.])"
+    yield _Form(NUMBER, rf"{currency}\.?[0-9]\w*(?:{fraction})?(?:(?<=[eE])[+-][0-9]\w*)?")
+    yield _Form(END, ";")
+    yield _Form(OTHER, r"\.\.|\S")
