@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.hooks.ryft"]}],
         "operators": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.operators.ryft"]}],
+        "cli": ["airflow_provider_ryft.cli.airflow_commands"],
         "connection-types": [
             {
                 "connection-type": "ryft",
@@ -81,4 +82,164 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
+        "config": {
+            "ryft": {
+                "description": "How the queries of Airflow's tasks are reported to Ryft.",
+                "options": {
+                    "disabled": {
+                        "description": "Report nothing: no listener is registered and nothing is observed.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                        "sensitive": False,
+                    },
+                    "conn_id": {
+                        "description": "The Airflow connection of type ``ryft`` that holds the ingest token.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "ryft_prod",
+                        "default": "ryft_default",
+                        "sensitive": False,
+                    },
+                    "tags": {
+                        "description": (
+                            "Tags for every query, beside those of its DAG and task: a JSON list, or texts separated "
+                            "by commas."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "env:prod, team:data",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "contexts": {
+                        "description": (
+                            "The catalog, schema and user to report, by connection id or connection type, as JSON. "
+                            "What is given here goes before what the connection says; null leaves the field out."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"trino_default": {"catalog": "lake", "schema": "gold", "user": "etl"}}',
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "mask_literals": {
+                        "description": (
+                            "Replace the literals of every statement, and what its failure message quotes, before it "
+                            "leaves."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                        "sensitive": False,
+                    },
+                    "max_query_length": {
+                        "description": (
+                            "Characters of a statement that are reported; the rest is cut off, and the query is tagged"
+                            " as truncated."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "100000",
+                        "default": "1048576",
+                        "sensitive": False,
+                    },
+                    "exclude_dags": {
+                        "description": (
+                            "DAG ids whose queries are not reported: patterns such as ``test_*``, separated by commas."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "test_*, sandbox",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "exclude_operators": {
+                        "description": (
+                            "Operators whose queries are not reported: patterns of the class name, its full path, or a"
+                            " decorator's name, separated by commas."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "BranchSQLOperator, my_package.*",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "exclude_connections": {
+                        "description": "Connection ids whose queries are not reported: patterns separated by commas.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "hr_*, payroll",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "exclude_connection_types": {
+                        "description": "Connection types whose queries are not reported: patterns separated by commas.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "sqlite, duckdb",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "selective_enable": {
+                        "description": "Report only DAGs and tasks that were given to ``enable_ryft`` in their code.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                        "sensitive": False,
+                    },
+                    "outbox_path": {
+                        "description": (
+                            "The folder for queries that are not delivered yet; ``ryft-outbox`` in Airflow's home if "
+                            "empty."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lib/airflow/ryft-outbox",
+                        "default": "",
+                        "sensitive": False,
+                    },
+                    "outbox_max_bytes": {
+                        "description": "Bytes that the outbox may hold; the oldest queries are dropped first.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "268435456",
+                        "sensitive": False,
+                    },
+                    "outbox_max_age": {
+                        "description": "Seconds after which an undelivered query is dropped.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "604800",
+                        "sensitive": False,
+                    },
+                    "delivery_timeout": {
+                        "description": (
+                            "Seconds that the end of a task may take for delivering its queries; at most 15."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "4",
+                        "sensitive": False,
+                    },
+                    "delivery": {
+                        "description": (
+                            "``inline`` delivers at the end of each task; ``outbox`` leaves it to ``airflow ryft "
+                            "outbox ship`` or a DAG."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "outbox",
+                        "default": "inline",
+                        "sensitive": False,
+                    },
+                },
+            }
+        },
     }

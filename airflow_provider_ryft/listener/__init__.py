@@ -1,0 +1,3 @@
+"""From a running task to the queries that it ran."""
+
+from __future__ import annotations

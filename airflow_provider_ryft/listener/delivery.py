@@ -1,0 +1,163 @@
+"""The end of a task's report: its queries on their way, in a thread that the task waits for only so long.
+
+Airflow gives a task's process 20 seconds after its work (``[core] task_success_overtime``), which all listeners share.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import import_module
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from airflow_provider_ryft.exceptions import RyftError
+from airflow_provider_ryft.ingest.journal import Journal
+from airflow_provider_ryft.ingest.outbox import Outbox
+from airflow_provider_ryft.listener import metrics
+from airflow_provider_ryft.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.client import IngestClient
+    from airflow_provider_ryft.ingest.shipper import Shipped
+
+log = logging.getLogger(__name__)
+
+_warm = False
+
+
+def warm_up() -> None:
+    """Import what a delivery needs while the task's SQL runs; requests alone takes a quarter of a second."""
+    global _warm
+    if not _warm:
+        _warm = True
+        threading.Thread(target=_import, name="ryft-warm-up", daemon=True).start()
+
+
+def _import() -> None:
+    with suppress(Exception):  # the delivery says what is wrong, if it is needed
+        import_module("airflow_provider_ryft.ingest.shipper")
+        import_module("airflow_provider_ryft.hooks.ryft")
+
+
+class UnconfiguredError(RyftError):
+    """Nobody made the connection to Ryft, so nobody wants anything reported."""
+
+
+class Delivery:
+    """Delivers a journal, and says in one line what became of it.
+
+    :param settings: the options of ``[ryft]``
+    :param outbox: of the journal
+    :param journal: what to deliver
+    :param tags: of the metrics
+    """
+
+    def __init__(self, settings: Settings, outbox: Outbox, journal: Journal, tags: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._journal = journal
+        self._tags = tags
+        self._shipped: Shipped | None = None
+        self._is_unconfigured = False
+
+    def run(self, captured: int) -> None:
+        """Deliver, within ``[ryft] delivery_timeout``; what is not delivered then stays in the outbox.
+
+        :param captured: how many statements the journal is about
+        """
+        if self._settings.delivery == "outbox":
+            closed = self._journal.close()
+            self._tell(captured, kept=closed.kept, lost=closed.lost, problem="[ryft] delivery is outbox")
+            return
+        started = monotonic()
+        thread = threading.Thread(target=self._deliver, name="ryft-delivery", daemon=True)
+        thread.start()
+        thread.join(self._settings.delivery_timeout)
+        metrics.time("delivery", monotonic() - started, self._tags)
+        if self._is_unconfigured:
+            log.info(
+                "Ryft: %d statements are not reported, because there is no connection %r. Add it, with type ryft and "
+                "the ingest token as its password, or set [ryft] disabled.",
+                captured,
+                self._settings.conn_id,
+            )
+        elif self._shipped is None:
+            self._tell(captured, kept=captured, problem="time was up")
+        else:
+            shipped = self._shipped
+            self._tell(
+                captured,
+                reported=shipped.accepted,
+                refused=shipped.refused,
+                kept=shipped.kept,
+                lost=shipped.lost,
+                problem=shipped.problem,
+            )
+
+    def _deliver(self) -> None:
+        from airflow_provider_ryft.ingest.shipper import flush
+
+        try:
+            # While the server is left alone, nothing is asked for the connection either.
+            client = None if self._outbox.opens_in() else self._client()
+            self._shipped = flush(
+                self._outbox,
+                self._journal,
+                lambda: client or self._client(),
+                deadline=self._settings.delivery_timeout,
+            )
+        except UnconfiguredError as error:
+            self._without_connection(str(error))
+        except RyftError as error:
+            self._keep(str(error))
+        except Exception as error:
+            self._keep(f"the delivery failed with {type(error).__name__}")  # whose message may hold anything
+
+    def _keep(self, problem: str) -> None:
+        from airflow_provider_ryft.ingest.shipper import Shipped
+
+        closed = self._journal.close()
+        self._shipped = Shipped(kept=closed.kept, lost=closed.lost, problem=problem)
+
+    def _without_connection(self, problem: str) -> None:
+        """Forget the journal, unless this machine once delivered one.
+
+        Airflow 3 says "not defined" also when its API server, or a secrets backend, could not be asked.
+        """
+        if self._outbox.state.read().last_success:
+            self._keep(problem)
+        else:
+            self._is_unconfigured = True
+            self._journal.settle(self._journal.pending())
+            self._journal.close()
+
+    def _client(self) -> IngestClient:
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        from airflow_provider_ryft.hooks.ryft import RyftIngestHook
+
+        try:
+            return RyftIngestHook(self._settings.conn_id).get_conn()
+        except AirflowNotFoundException:
+            raise UnconfiguredError(f"There is no connection {self._settings.conn_id!r}.") from None
+
+    def _tell(
+        self, captured: int, *, reported: int = 0, refused: int = 0, kept: int = 0, lost: int = 0, problem: str = ""
+    ) -> None:
+        for name, number in (("reported", reported), ("refused", refused), ("kept", kept), ("dropped", lost)):
+            metrics.count(name, number, self._tags)
+        parts = [f"{reported} reported"]
+        parts += [f"{refused} refused, which are dead letters"] if refused else []
+        parts += [f"{kept} kept in {self._outbox.path} to be sent later"] if kept else []
+        parts += [f"{lost} lost"] if lost else []
+        why = f" ({problem})" if problem else ""
+        log.log(
+            logging.WARNING if lost or refused else logging.INFO,
+            "Ryft: %d SQL statements; %s%s.",
+            captured,
+            ", ".join(parts),
+            why,
+        )

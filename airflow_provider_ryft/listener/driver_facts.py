@@ -1,0 +1,111 @@
+"""What a driver's objects hold in memory about a statement; nothing here asks an engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# Trino, Databricks and PyAthena; Snowflake; BigQuery.
+_CURSOR_IDS = ("query_id", "sfqid", "job_id")
+_ERROR_IDS = ("sfqid", "query_id")
+
+# Their ``execute`` returns with the first page of the answer; the work ends when the last one is fetched.
+_LAZY_DRIVERS = frozenset({"trino", "prestodb"})
+
+
+def statement_text(sql: Any, context: Any = None) -> str:
+    """Return a statement as the engine reads it.
+
+    :param sql: text, bytes, a list of them, a psycopg ``Composable``, a SQLAlchemy clause, or ``None``
+    :param context: the cursor, which psycopg needs to quote names
+    """
+    if isinstance(sql, str):
+        return str.__str__(sql)
+    if sql is None:
+        return ""
+    if isinstance(sql, bytes):
+        return sql.decode(errors="replace")
+    if isinstance(sql, (list, tuple)):
+        return "; ".join(statement_text(part, context) for part in sql)
+    as_string = getattr(sql, "as_string", None)
+    return str(as_string(context)) if callable(as_string) else str(sql)
+
+
+def cursor_engine_id(cursor: Any) -> str | None:
+    """Return the engine's id of what a cursor ran last."""
+    found = _first_text(cursor, _CURSOR_IDS)
+    if found is None and returns_early(cursor):
+        stats = getattr(cursor, "stats", None)  # of prestodb, whose cursor does not say it otherwise
+        found = stats.get("queryId") if isinstance(stats, dict) else None
+    return found
+
+
+def error_engine_id(error: BaseException | None) -> str | None:
+    """Return the id of the query that failed; hooks like to wrap the driver's error, so its causes are asked too."""
+    for cause in _causes(error):
+        found = _first_text(cause, _ERROR_IDS)
+        if found:
+            return found
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first_text(source: Any, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = getattr(source, name, None)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def returns_early(cursor: Any) -> bool:
+    """Tell whether the driver's ``execute`` returns before the engine's work is done."""
+    return _package(cursor) in _LAZY_DRIVERS
+
+
+def is_done(cursor: Any) -> bool:
+    """Tell whether the engine said that it had finished; only for drivers that return early."""
+    stats = getattr(cursor, "stats", None)
+    return isinstance(stats, dict) and stats.get("state") == "FINISHED"
+
+
+def server_version(connection: Any) -> str | None:
+    """Return the engine's version where its driver has it in memory.
+
+    :param connection: the driver's connection
+    """
+    read = _VERSIONS.get(_package(connection))
+    value = read(connection) if read else None
+    # MariaDB puts this in front of its version for the sake of old replicas.
+    return value.removeprefix("5.5.5-") or None if isinstance(value, str) else None
+
+
+def _package(thing: Any) -> str:
+    return type(thing).__module__.partition(".")[0]
+
+
+def _module(name: str, attribute: str) -> Callable[[Any], Any]:
+    return lambda _connection: getattr(sys.modules.get(name), attribute, None)
+
+
+# Each is a value of the greeting that the driver keeps, or of a library that is the engine.
+_VERSIONS: dict[str, Callable[[Any], Any]] = {
+    "psycopg2": lambda connection: connection.get_parameter_status("server_version"),
+    "psycopg": lambda connection: connection.info.parameter_status("server_version"),
+    "pymysql": lambda connection: connection.get_server_info(),
+    "MySQLdb": lambda connection: connection.get_server_info(),
+    "sqlite3": _module("sqlite3", "sqlite_version"),
+    "duckdb": _module("duckdb", "__version__"),
+    "_duckdb": _module("duckdb", "__version__"),
+    "vertica_python": lambda connection: connection.parameters.get("server_version"),
+    "pyexasol": lambda connection: connection.login_info.get("releaseVersion"),
+    "oracledb": lambda connection: connection.version,
+}

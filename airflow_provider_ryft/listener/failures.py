@@ -1,0 +1,383 @@
+"""An exception, as Ryft's ``failureInfo``.
+
+What a statement fails with is often wrapped: by a hook (``AirflowException``), by SQLAlchemy, by a retry. The chain of
+causes is searched for the first exception that a driver made, and everything is read from what that exception holds in
+memory. Nothing is imported: a driver is known by the name of its module.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo
+from airflow_provider_ryft.listener import error_codes
+
+_MOST_CAUSES = 16
+_LONGEST_NAME = 200
+
+
+def failure_info(error: BaseException) -> FailureInfo:
+    """Describe why a statement failed; it never fails itself.
+
+    :param error: what the statement, or the hook around it, raised
+    :return: its message is as the driver gave it: neither masked nor shortened
+    """
+    chain = list(_chain(error))
+    for exception in chain:
+        finding = _read(exception)
+        if finding is not None:
+            return _info(exception, finding)
+    for exception in chain:
+        kind = _by_class(exception, error_codes.CLASSES) or _by_class(exception, error_codes.PEP_249)
+        if kind is not None:
+            return _info(exception, _Finding(kind=kind))
+    return _info(error, _Finding())
+
+
+class _Finding(NamedTuple):
+    """What a driver's exception says; no ``kind`` if only its class can tell."""
+
+    kind: ErrorType | None = None
+    code: object = None
+    name: object = None
+    message: object = None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what caused it, outermost first; each once, and not endlessly many.
+
+    Airflow's own interruptions (a timeout, a kill) hit a driver in the middle of anything: they are the reason,
+    whatever the driver was doing.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST_CAUSES:
+        exception = waiting.pop(0)
+        if exception is None or id(exception) in seen:
+            continue
+        seen.add(id(exception))
+        yield exception
+        if not isinstance(exception, Exception):
+            return
+        original = getattr(exception, "orig", None)  # SQLAlchemy's
+        waiting.append(original if isinstance(original, BaseException) else None)
+        waiting.append(exception.__cause__)
+        waiting.append(None if exception.__suppress_context__ else exception.__context__)
+
+
+def _read(exception: BaseException) -> _Finding | None:
+    """Ask the reader of the exception's driver, then the ones that go by what drivers have in common."""
+    readers = [_READERS[root] for root in _roots(exception) if root in _READERS][:1]
+    for reader in [*readers, _sqlstate_attribute]:
+        try:
+            finding = reader(exception)
+        except Exception:  # an exception of another shape than its driver's others
+            finding = None
+        if finding is not None:
+            return finding
+    return None
+
+
+def _roots(exception: BaseException) -> Iterator[str]:
+    """Yield the packages that the exception's classes come from, the most special first."""
+    for kind in type(exception).__mro__:
+        yield str(kind.__module__).split(".")[0]
+
+
+def _by_class(exception: BaseException, kinds: Mapping[str, ErrorType]) -> ErrorType | None:
+    for kind in type(exception).__mro__:
+        if kind.__name__ in kinds:
+            return kinds[kind.__name__]
+    return None
+
+
+def _info(exception: BaseException, finding: _Finding) -> FailureInfo:
+    kind = finding.kind or _by_class(exception, error_codes.PEP_249) or ErrorType.USER_ERROR
+    cls = type(exception)
+    module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."
+    return FailureInfo(
+        error_type=kind,
+        error_code=_number(finding.code),
+        error_name=_short(finding.name),
+        failure_message=_message(exception) if finding.message is None else _text(finding.message),
+        failure_type=f"{module}{cls.__qualname__}",
+    )
+
+
+def _number(code: object) -> int | None:
+    return int(code) if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 1 << 53 else None
+
+
+def _short(name: object) -> str | None:
+    return _text(name)[:_LONGEST_NAME] if name else None
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _message(exception: BaseException) -> str:
+    """Return what the exception says; SQLAlchemy's puts the statement and its bound parameters after it."""
+    try:
+        if "sqlalchemy" in _roots(exception):
+            return _text(exception.args[0]) if exception.args else ""
+        said = str(exception)
+    except Exception:
+        said = ""
+    return said or _UNSAID.get(type(exception).__name__, "")
+
+
+_UNSAID = {
+    "AirflowTaskTimeout": "Airflow stopped the task: its execution_timeout was over.",
+    "AirflowTaskTerminated": "Airflow stopped the task.",
+    "KeyboardInterrupt": "The task was interrupted.",
+    "SystemExit": "The task's process was told to exit.",
+    "GeneratorExit": "The task stopped reading the result.",
+}
+
+# --- SQLSTATE
+
+_SQLSTATE = re.compile(r"(?!00|01)[0-9A-Z]{5}")
+
+
+def _sqlstate(state: object, message: object = None, *, code: object = None, name: object = None) -> _Finding | None:
+    """Judge by an SQLSTATE; ``None`` if it is none, or says that nothing failed."""
+    if not isinstance(state, str) or _SQLSTATE.fullmatch(state) is None:
+        return None
+    kind, known_as = error_codes.SQLSTATES.get(state, (None, None))
+    if kind is None:
+        kind, of_class = error_codes.SQLSTATE_CLASSES.get(state[:2], (None, None))
+        known_as = of_class if state.endswith("000") else None
+    if state == "57014" and "timeout" in str(message):
+        kind = ErrorType.INSUFFICIENT_RESOURCES  # not a person's cancel, which has the same state
+    return _Finding(kind, code, name or known_as or state, message)
+
+
+def _sqlstate_attribute(exception: BaseException) -> _Finding | None:
+    return _sqlstate(getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None))
+
+
+# --- drivers, one small reader each: what its exceptions hold, or None if this one is not from the engine
+
+
+def _postgres(exception: Any) -> _Finding | None:
+    """Read psycopg 2 and 3.
+
+    Only the first part of the message: the others quote the statement, perhaps from the middle of a secret, and the
+    data that a constraint refused.
+    """
+    state = getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None)
+    name = None
+    if state not in error_codes.SQLSTATES and type(exception).__module__.endswith(".errors"):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(exception).__name__).upper().rstrip("_")
+    return _sqlstate(state, exception.diag.message_primary or str(exception), name=name)
+
+
+def _postgres_fields(exception: Any) -> _Finding | None:
+    """Read redshift_connector and pg8000: the fields of the protocol's error message."""
+    fields = exception.args[0]
+    return _sqlstate(fields["C"], fields["M"]) if isinstance(fields, dict) else None
+
+
+def _trino(exception: Any) -> _Finding | None:
+    if exception.error_type is None:
+        return None
+    try:
+        kind = ErrorType(exception.error_type)
+    except ValueError:
+        kind = ErrorType.INTERNAL_ERROR
+    return _Finding(kind, exception.error_code, exception.error_name, exception.message)
+
+
+def _mysql(exception: Any) -> _Finding | None:
+    """Read PyMySQL, mysqlclient (code and message are the arguments) and MySQL Connector (attributes)."""
+    code, message = getattr(exception, "errno", None), getattr(exception, "msg", None)
+    if code is None:
+        code, message = exception.args
+    if not isinstance(code, int) or code <= 0:
+        return None
+    return _Finding(error_codes.MYSQL.get(code, ErrorType.USER_ERROR), code, _mysql_name(exception, code), message)
+
+
+def _mysql_name(exception: BaseException, code: int) -> str | None:
+    """Find the error's name among the constants that the driver has loaded."""
+    for root in _roots(exception):
+        for constants, prefix in (("constants.ER", "ER_"), ("constants.CR", ""), ("errorcode", "")):
+            module = sys.modules.get(f"{root}.{constants}") or sys.modules.get(f"{root}.connector.{constants}")
+            for name, value in vars(module).items() if module else ():
+                if value == code and not name.startswith(("_", "ERROR_")):
+                    return name if name.startswith(("ER_", "CR_")) else f"{prefix}{name}"
+    return None
+
+
+_SQLITE_WORDS = {
+    "locked": ErrorType.EXTERNAL,
+    "disk I/O": ErrorType.EXTERNAL,
+    "unable to open": ErrorType.EXTERNAL,
+    "interrupted": ErrorType.EXTERNAL,
+    "disk is full": ErrorType.INSUFFICIENT_RESOURCES,
+    "out of memory": ErrorType.INSUFFICIENT_RESOURCES,
+}
+
+
+def _sqlite(exception: Any) -> _Finding | None:
+    code = getattr(exception, "sqlite_errorcode", None)
+    if code is not None:
+        kind = error_codes.SQLITE.get(code & 0xFF, ErrorType.USER_ERROR)
+        return _Finding(kind, code, exception.sqlite_errorname)
+    if _by_class(exception, {"OperationalError": ErrorType.EXTERNAL}) is None:
+        return None
+    # Python 3.10 has only the message, and OperationalError for a misspelt table, too.
+    found = (kind for words, kind in _SQLITE_WORDS.items() if words in str(exception))
+    return _Finding(next(found, ErrorType.USER_ERROR))
+
+
+_DUCKDB = {
+    "OutOfMemoryException": ErrorType.INSUFFICIENT_RESOURCES,
+    "InterruptException": ErrorType.EXTERNAL,
+    "FatalException": ErrorType.INTERNAL_ERROR,
+}
+
+
+def _duckdb(exception: BaseException) -> _Finding | None:
+    return _Finding(_by_class(exception, _DUCKDB), None, type(exception).__name__.removesuffix("Exception"))
+
+
+def _snowflake(exception: Any) -> _Finding | None:
+    code = exception.errno if isinstance(exception.errno, int) and exception.errno > 0 else None
+    message = getattr(exception, "raw_msg", None) or exception.msg
+    kind = error_codes.SNOWFLAKE.get(code) if code else None
+    finding = _sqlstate(exception.sqlstate, message, code=code) or _Finding(None, code, None, message)
+    return finding if kind is None else finding._replace(kind=kind)
+
+
+_CLICKHOUSE_CODE = re.compile(r"\bCode: *(\d+)")
+_CLICKHOUSE_NAME = re.compile(r"\(([A-Z][A-Z0-9]*_[A-Z0-9_]+)\)")
+
+
+def _clickhouse(exception: Any) -> _Finding | None:
+    """Read clickhouse-driver and clickhouse-connect; older versions of the latter have the code in the text only."""
+    message = str(getattr(exception, "message", None) or exception)
+    code = getattr(exception, "code", None)
+    if code is None:
+        found = _CLICKHOUSE_CODE.search(message)
+        code = int(found[1]) if found else None
+    if not isinstance(code, int):
+        return None
+    named = _CLICKHOUSE_NAME.findall(message)
+    name = getattr(exception, "name", None) or (named[-1] if named else _clickhouse_name(code))
+    # The driver appends the stack trace of the server.
+    message = message.partition("Stack trace:")[0].strip()
+    return _Finding(error_codes.CLICKHOUSE.get(code, ErrorType.USER_ERROR), code, name, message)
+
+
+def _clickhouse_name(code: int) -> str | None:
+    codes = getattr(sys.modules.get("clickhouse_driver.errors"), "ErrorCodes", None)
+    return next((name for name, value in vars(codes).items() if value == code), None) if codes else None
+
+
+_SPARK_STATE = re.compile(r"SQLSTATE[:=]? *([0-9A-Z]{5})\b")
+_SPARK_NAME = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)*)\]")
+
+
+def _databricks(exception: Any) -> _Finding | None:
+    """Read databricks-sql-connector, which has Spark's error class and SQLSTATE in the text only."""
+    message = str(getattr(exception, "message", None) or exception)
+    states, name = _SPARK_STATE.findall(message), _SPARK_NAME.search(message)
+    if states:
+        return _sqlstate(states[-1], message, name=name[1] if name else None)
+    return _Finding(None, None, name[1], message) if name else None
+
+
+def _hive(exception: Any) -> _Finding | None:
+    """Read PyHive and Impyla: the server's status is the argument, or there is none."""
+    status = getattr(exception.args[0], "status", None)
+    if status is None:
+        return None
+    finding = _sqlstate(status.sqlState, status.errorMessage, code=status.errorCode)
+    return finding or _Finding(None, status.errorCode, None, status.errorMessage)
+
+
+def _oracle(exception: Any) -> _Finding | None:
+    said = exception.args[0]
+    kind = error_codes.ORACLE.get(said.code, ErrorType.USER_ERROR)
+    return _Finding(kind, said.code, getattr(said, "full_code", None) or f"ORA-{said.code:05}", said.message)
+
+
+def _sql_server(exception: Any) -> _Finding | None:
+    """Read pymssql, whose arguments are code and message, or one tuple of both."""
+    said = exception.args[0] if isinstance(exception.args[0], tuple) else exception.args
+    code, message = said[:2]
+    if not isinstance(code, int):
+        return None
+    return _Finding(error_codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
+
+
+def _odbc(exception: Any) -> _Finding | None:
+    """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses."""
+    state, message = exception.args[:2]
+    return _sqlstate(state, message)
+
+
+_TERADATA_CODE = re.compile(r"\[Error (\d+)\] (.*)")
+
+
+def _teradata(exception: Any) -> _Finding | None:
+    found = _TERADATA_CODE.search(str(exception))
+    if found is None:
+        return None
+    code = int(found[1])
+    return _Finding(error_codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, found[2])
+
+
+def _google(exception: Any) -> _Finding | None:
+    if exception.code is None:
+        return None
+    status = int(exception.code)
+    reason = next((error.get("reason") for error in exception.errors or () if isinstance(error, dict)), None)
+    kind = error_codes.BIGQUERY.get(str(reason)) or _by_status(status)
+    return _Finding(kind, status, reason, exception.message)
+
+
+def _amazon(exception: Any) -> _Finding | None:
+    said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
+    kind = ErrorType.INSUFFICIENT_RESOURCES if "Throttl" in said["Code"] else _by_status(status)
+    return _Finding(kind, status, said["Code"], said["Message"])
+
+
+def _by_status(status: int) -> ErrorType:
+    if status in (408, 429, 504):
+        return ErrorType.INSUFFICIENT_RESOURCES
+    return ErrorType.EXTERNAL if status >= 500 else ErrorType.USER_ERROR
+
+
+_READERS: Mapping[str, Callable[[Any], _Finding | None]] = {
+    "MySQLdb": _mysql,
+    "_duckdb": _duckdb,
+    "botocore": _amazon,
+    "clickhouse_connect": _clickhouse,
+    "clickhouse_driver": _clickhouse,
+    "cx_Oracle": _oracle,
+    "databricks": _databricks,
+    "duckdb": _duckdb,
+    "google": _google,
+    "impala": _hive,
+    "mysql": _mysql,
+    "oracledb": _oracle,
+    "pg8000": _postgres_fields,
+    "prestodb": _trino,
+    "psycopg": _postgres,
+    "psycopg2": _postgres,
+    "pyhive": _hive,
+    "pymssql": _sql_server,
+    "pymysql": _mysql,
+    "pyodbc": _odbc,
+    "redshift_connector": _postgres_fields,
+    "snowflake": _snowflake,
+    "sqlite3": _sqlite,
+    "teradatasql": _teradata,
+    "trino": _trino,
+}

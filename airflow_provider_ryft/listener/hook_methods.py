@@ -1,0 +1,277 @@
+"""The functions that take the places of hooks' methods.
+
+Plain functions, not proxies: a bound method of a proxy could be neither pickled nor copied, and tasks do hand
+``hook.get_records`` to a pool of processes. Each calls the method that it wraps exactly once, with the very arguments,
+outside every ``try`` that guards what is ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
+from types import FunctionType
+from typing import Any
+
+from airflow_provider_ryft.listener import nesting, observation
+from airflow_provider_ryft.listener.arguments import Reader, reader
+from airflow_provider_ryft.listener.calls import Call, Kind, thread
+from airflow_provider_ryft.listener.observation import Running
+from airflow_provider_ryft.listener.survival import survive
+
+Method = Callable[..., Any]
+
+# --- the wrappers of public methods
+
+
+def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Method:
+    """Wrap a public method.
+
+    :param kind: what it does
+    :param reports_silence: whether it runs its statement in ways that nobody may see
+    """
+    read = reader(inspect.unwrap(original), kind)
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if observation.task is None:
+            return bound(self, *args, **kwargs)
+        call: Call | None = None
+        try:
+            call = _enter(self, kind, read, args, kwargs, reports_silence)
+        except BaseException as fault:
+            survive(fault)
+        try:
+            result = bound(self, *args, **kwargs)
+        except BaseException as error:
+            try:
+                _leave(call, error)
+            except BaseException as fault:
+                survive(fault)
+            raise
+        try:
+            if kind is Kind.CHUNKS and call is not None and inspect.isgenerator(result):
+                result = _leave_for_chunks(call, result)
+            else:
+                _leave(call, None)
+        except BaseException as fault:
+            survive(fault)
+        return result
+
+    return observed
+
+
+def _caller(original: Any) -> Method:
+    """Return how to call a method; one that is wrapped in a descriptor must be bound as the class would have done."""
+    if isinstance(original, FunctionType):
+        return original
+    return lambda self, *args, **kwargs: original.__get__(self, type(self))(*args, **kwargs)
+
+
+def _enter(
+    hook: Any, kind: Kind, read: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], reports_silence: bool
+) -> Call | None:
+    if kind is Kind.JOB:
+        nowait = kwargs.get("nowait", args[4] if len(args) > 4 else False)
+        kind = Kind.SUBMIT if nowait else kind
+    return nesting.enter_call(hook, kind, read(args, kwargs), reports_silence=reports_silence)
+
+
+def _leave(call: Call | None, error: BaseException | None) -> None:
+    if call is not None:
+        nesting.leave_call(call, error)
+
+
+def _leave_for_chunks(call: Call, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    nesting.suspend_call(call)
+    return _through(generator, call)
+
+
+def _through(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, Any, Any]:
+    return (yield from _Steps(generator, call))
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """The steps of somebody else's generator, each of them a part of the call that made it."""
+
+    def __init__(self, generator: Generator[Any, Any, Any], call: Call) -> None:
+        self._generator = generator
+        self._call = call
+
+    def send(self, value: Any) -> Any:
+        return self._step(lambda: self._generator.send(value))
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(lambda: self._generator.throw(*error))
+
+    def close(self) -> None:
+        self._step(self._generator.close, is_last=True)
+
+    def _step(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
+        try:
+            nesting.resume_call(self._call)
+        except BaseException as fault:
+            survive(fault)
+        try:
+            result = step()
+        except BaseException as error:
+            try:
+                failure = None if isinstance(error, (StopIteration, GeneratorExit)) else error
+                nesting.leave_call(self._call, failure)
+            except BaseException as fault:
+                survive(fault)
+            raise
+        try:
+            if is_last:
+                nesting.leave_call(self._call, None)
+            else:
+                nesting.pause_call(self._call)
+        except BaseException as fault:
+            survive(fault)
+        return result
+
+
+# --- the wrappers of what public methods are made of
+
+
+def observe_command(original: Method) -> Method:
+    """Wrap ``_run_command(cur, sql_statement, parameters)``."""
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def _run_command(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if observation.task is None:
+            return bound(self, *args, **kwargs)
+        running: Running | None = None
+        try:
+            running = _begin_command(self, args, kwargs)
+        except BaseException as fault:
+            survive(fault)
+        try:
+            result = bound(self, *args, **kwargs)
+        except BaseException as error:
+            try:
+                _end_command(running, error)
+            except BaseException as fault:
+                survive(fault)
+            raise
+        try:
+            _end_command(running, None)
+        except BaseException as fault:
+            survive(fault)
+        return result
+
+    return _run_command
+
+
+def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Running | None:
+    cursor = args[0] if args else kwargs.get("cur")
+    sql = args[1] if len(args) > 1 else kwargs.get("sql_statement")
+    running = nesting.enter_statement(hook, sql, cursor, getattr(cursor, "connection", cursor))
+    if running is not None:
+        thread.push(running)
+    return running
+
+
+def _end_command(running: Running | None, error: BaseException | None) -> None:
+    if running is not None:
+        nesting.leave_statement(running, error)
+
+
+def observe_connecting(original: Method) -> Method:
+    """Wrap ``get_conn()``: with its connection in hand, a method that executes by itself begins to do so."""
+    return _noting(original, Call.connected_to)
+
+
+def observe_cursor(original: Method) -> Method:
+    """Wrap ``get_cursor()``."""
+    return _noting(original, Call.use)
+
+
+def observe_engine(original: Method) -> Method:
+    """Wrap ``get_sqlalchemy_engine()``: what the engine runs is told by SQLAlchemy's own events."""
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def get_sqlalchemy_engine(self: Any, *args: Any, **kwargs: Any) -> Any:
+        engine = bound(self, *args, **kwargs)
+        try:
+            if observation.current() is not None:
+                from airflow_provider_ryft.listener.sqlalchemy_events import observe_engine
+
+                observe_engine(engine, self)
+        except BaseException as fault:
+            survive(fault)
+        return engine
+
+    return get_sqlalchemy_engine
+
+
+def observe_generating(original: Method) -> Method:
+    """Wrap ``_generate_insert_sql()``: what the hook's dialect asks the engine on the way is nobody's query."""
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def _generate_insert_sql(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if observation.task is None:
+            return bound(self, *args, **kwargs)
+        try:
+            nesting.mute(+1)
+        except BaseException as fault:
+            survive(fault)
+        try:
+            sql = bound(self, *args, **kwargs)
+        finally:
+            try:
+                nesting.mute(-1)
+            except BaseException as fault:
+                survive(fault)
+        try:
+            _generated(self, sql)
+        except BaseException as fault:
+            survive(fault)
+        return sql
+
+    return _generate_insert_sql
+
+
+def _generated(hook: Any, sql: Any) -> None:
+    call = nesting.innermost_call(hook)
+    if call is not None and isinstance(sql, str):
+        call.begin_generated(sql)
+
+
+def _noting(original: Method, note: Callable[[Call, Any], None]) -> Method:
+    """Wrap a method that hands something to the public method around it."""
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = bound(self, *args, **kwargs)
+        try:
+            call = nesting.innermost_call(self)
+            if call is not None:
+                note(call, result)
+        except BaseException as fault:
+            survive(fault)
+        return result
+
+    return noted
+
+
+def observe_split(original: Any) -> Any:
+    """Wrap a static method that cuts a text into statements, or the end off a statement."""
+    function = original.__func__ if isinstance(original, staticmethod) else original
+
+    @functools.wraps(function)
+    def split(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        try:
+            if observation.task is not None:
+                nesting.note_split(result)
+        except BaseException as fault:
+            survive(fault)
+        return result
+
+    return staticmethod(split) if isinstance(original, staticmethod) else split

@@ -1,0 +1,167 @@
+"""Statements in flight, from when the engine is asked until it has answered, while one task is observed."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta, timezone
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, error_engine_id, server_version
+from airflow_provider_ryft.listener.statement import Recorder, Statement
+from airflow_provider_ryft.listener.survival import survive
+
+
+class Observation:
+    """What is observed between the start and the end of one task, in its process.
+
+    :param recorder: who is told
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._pid = os.getpid()
+        self._over = False
+        self.connections: dict[str, Any] = {}  # what hooks looked up for themselves, by id
+        self.unfinished: set[Any] = set()  # calls whose generator was read, and not to its end
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the task's process (a child of its own is not), before the end of the task."""
+        return not self._over and os.getpid() == self._pid
+
+    def begin(self, text: str, hook: Any, *, connection: Any = None, elapsed: float = 0.0) -> Running:
+        """Tell the recorder that an engine is asked.
+
+        :param text: the statement
+        :param hook: the hook that runs it
+        :param connection: the driver's connection
+        :param elapsed: for how many seconds it has been running
+        """
+        conn_id = _conn_id(hook)
+        statement = Statement(
+            text=text,
+            query_id=str(uuid4()),
+            started_at=datetime.now(timezone.utc) - timedelta(seconds=elapsed),
+            conn_id=conn_id,
+            connection=getattr(hook, "_connection", None) or self.connections.get(conn_id or ""),
+            hook=hook,
+            server_version=_server_version(connection),
+        )
+        try:
+            self._recorder.begin(statement)
+        except BaseException as fault:
+            survive(fault)
+        return Running(self, statement, perf_counter() - elapsed)
+
+    def end(self, statement: Statement) -> None:
+        """Tell the recorder that a statement has ended; after the end of the task nobody listens."""
+        if self.here:
+            try:
+                self._recorder.end(statement)
+            except BaseException as fault:
+                survive(fault)
+
+    def close(self) -> None:
+        """Observe no more; end what only waits for its generator to be read on."""
+        try:
+            for call in list(self.unfinished):
+                call.settle(None)
+        finally:
+            self._over = True
+            self.connections.clear()
+            self.unfinished.clear()
+
+
+class Running:
+    """A statement in flight.
+
+    :param observation: the task's
+    :param statement: the statement
+    :param clock: when it started, by :func:`time.perf_counter`
+    """
+
+    __slots__ = ("answered", "clock", "cursor", "observation", "stale_id", "statement", "stopped")
+
+    def __init__(self, observation: Observation, statement: Statement, clock: float) -> None:
+        self.observation = observation
+        self.statement = statement
+        self.clock = clock
+        self.answered = False  # the driver has returned, though the engine may still be at work
+        self.stopped: float | None = None
+        self.cursor: Any = None
+        self.stale_id: str | None = None
+
+    def use(self, cursor: Any) -> None:
+        """Note the cursor that runs the statement; it may still carry the id of the one before."""
+        self.cursor = cursor
+        self.stale_id = cursor_engine_id(cursor)
+
+    def restart(self, text: str) -> None:
+        """Count from now: what came before was not yet the engine's work."""
+        self.statement.text = text
+        self.statement.started_at = datetime.now(timezone.utc)
+        self.clock = perf_counter()
+
+    def stop_clock(self) -> None:
+        """Take the time now, when the engine has answered, for what is left to do is not its work."""
+        self.stopped = perf_counter()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Fill in how the statement ended, and tell the recorder."""
+        statement = self.statement
+        stopped = self.stopped if error is None and not self.answered else None
+        statement.duration_ms = max(0.0, (stopped or perf_counter()) - self.clock) * 1000
+        statement.error = error
+        try:
+            found = cursor_engine_id(self.cursor) if self.cursor is not None else None
+            if error is not None:
+                found = error_engine_id(error) or (found if found != self.stale_id else None)
+            statement.engine_id = found or statement.engine_id
+        except BaseException as fault:
+            survive(fault)
+        self.cursor = None
+        self.observation.end(statement)
+
+
+def _conn_id(hook: Any) -> str | None:
+    name = getattr(hook, "conn_name_attr", None)
+    conn_id = getattr(hook, name, None) if isinstance(name, str) else None
+    return conn_id if isinstance(conn_id, str) else None
+
+
+def _server_version(connection: Any) -> str | None:
+    try:
+        return server_version(connection) if connection is not None else None
+    except BaseException as fault:  # a closed connection, a driver of another version: the statement is told anyway
+        survive(fault)
+        return None
+
+
+# Read by the first line of every wrapper, as a bare name: nothing is faster, and nothing about it can fail.
+task: Observation | None = None
+
+
+def current() -> Observation | None:
+    """Return the observation of this process, if this is the process of a task that is observed."""
+    observation = task
+    return observation if observation is not None and observation.here else None
+
+
+def observe(recorder: Recorder) -> None:
+    """Begin to observe for a recorder."""
+    global task
+    cease()
+    task = Observation(recorder)
+
+
+def cease() -> None:
+    """Observe no more."""
+    global task
+    observation, task = task, None
+    if observation is not None and observation.here:
+        try:
+            observation.close()
+        except BaseException as fault:
+            survive(fault)

@@ -1,0 +1,120 @@
+"""Which statements are reported.
+
+What an administrator excludes in ``[ryft]`` stays excluded; what is left, a DAG's author can turn off and on in the
+DAG's code, for the whole DAG or for one task.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from airflow_provider_ryft.listener.contexts import dialect
+from airflow_provider_ryft.listener.statement import Statement
+from airflow_provider_ryft.settings import Settings
+
+AnyObject = TypeVar("AnyObject")
+
+_MARK = "_ryft_reported"
+
+
+def disable_ryft(obj: AnyObject) -> AnyObject:
+    """Report nothing of a DAG or a task; a task's own setting goes before its DAG's.
+
+    :param obj: a DAG, an operator, mapped or not, or what calling a ``@task`` function returned
+    :return: the same object
+    :raises TypeError: for anything else
+    """
+    return _mark(obj, reported=False)
+
+
+def enable_ryft(obj: AnyObject) -> AnyObject:
+    """Report a DAG or a task, in spite of ``selective_enable`` or of its DAG; an excluded one stays excluded.
+
+    :param obj: a DAG, an operator, mapped or not, or what calling a ``@task`` function returned
+    :return: the same object
+    :raises TypeError: for anything else
+    """
+    return _mark(obj, reported=True)
+
+
+def _mark(obj: AnyObject, *, reported: bool) -> AnyObject:
+    target = getattr(obj, "operator", obj)  # of an XComArg
+    if not hasattr(target, "task_dict") and not hasattr(target, "task_type"):
+        raise TypeError(
+            f"{'enable' if reported else 'disable'}_ryft() takes a DAG, an operator or the result of calling a @task "
+            f"function, not {type(obj).__name__}"
+        )
+    setattr(target, _MARK, reported)
+    return obj
+
+
+class Policy:
+    """Decides by the options and by the marks in the DAG's code.
+
+    :param settings: the options of ``[ryft]``
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._selective = settings.selective_enable
+        self._dags = _pattern(settings.exclude_dags)
+        self._operators = _pattern(settings.exclude_operators)
+        self._connections = _pattern(settings.exclude_connections)
+        self._types = _pattern(settings.exclude_connection_types)
+
+    def wants_task(self, task: Any) -> bool:
+        """Tell whether any statement of a task may be reported.
+
+        :param task: the operator that runs, as its task instance holds it
+        """
+        if _matches(self._dags, [getattr(task, "dag_id", None)]) or _matches(self._operators, _names(task)):
+            return False
+        mark = _mark_of(task)
+        return mark if mark is not None else not self._selective
+
+    def wants_statement(self, statement: Statement) -> bool:
+        """Tell whether a statement of a task that is reported may be reported.
+
+        :param statement: its connection id and the type of its connection decide
+        """
+        connection, hook = statement.connection, statement.hook
+        if _matches(self._connections, [statement.conn_id]):
+            return False
+        if self._types is None:
+            return True
+        types = [getattr(connection, "conn_type", None), getattr(hook, "conn_type", None), dialect(connection, hook)]
+        return not _matches(self._types, types)
+
+
+def _pattern(globs: Iterable[str]) -> re.Pattern[str] | None:
+    alternatives = "|".join(fnmatch.translate(glob) for glob in globs)
+    return re.compile(alternatives) if alternatives else None
+
+
+def _matches(pattern: re.Pattern[str] | None, names: Iterable[object]) -> bool:
+    return pattern is not None and any(isinstance(name, str) and pattern.match(name) for name in names)
+
+
+def _names(task: Any) -> Iterable[object]:
+    """Yield what an operator may be called: its class, with and without its module, and its decorator."""
+    cls = type(task)
+    yield cls.__name__
+    yield f"{cls.__module__}.{cls.__qualname__}"
+    yield getattr(task, "task_type", None)
+    yield getattr(task, "operator_name", None)
+
+
+def _mark_of(task: Any) -> bool | None:
+    """Find the mark of a task, or of its DAG.
+
+    A mapped task is made anew for each of its instances; its mark is at the task that the DAG holds.
+    """
+    dag = getattr(task, "dag", None)
+    in_dag = getattr(dag, "task_dict", {}).get(getattr(task, "task_id", None))
+    for holder in (task, in_dag, dag):
+        mark: bool | None = getattr(holder, _MARK, None)
+        if mark is not None:
+            return mark
+    return None

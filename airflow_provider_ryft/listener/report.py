@@ -1,0 +1,164 @@
+"""One task's report: what its statements were, from the first of them to the delivery of all.
+
+A process runs one task at a time, so there is one report at a time. In ``dag.test()`` the next task follows in the same
+process.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections import Counter
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_ryft import settings as options
+from airflow_provider_ryft.compat import runs_here
+from airflow_provider_ryft.ingest.outbox import Outbox
+from airflow_provider_ryft.listener import capture, operators
+from airflow_provider_ryft.listener.delivery import Delivery, warm_up
+from airflow_provider_ryft.listener.describe import Describer, TaskFacts
+from airflow_provider_ryft.listener.metrics import count
+from airflow_provider_ryft.listener.policy import Policy
+from airflow_provider_ryft.listener.statement import Statement
+from airflow_provider_ryft.listener.survival import survive
+from airflow_provider_ryft.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_current: Report | None = None
+
+
+def begin(task_instance: Any) -> None:
+    """Observe a task that starts in this process, if it is one to report.
+
+    :param task_instance: Airflow's, of the task
+    """
+    global _current
+    leave()
+    settings = _settings()
+    if settings.disabled or not runs_here(task_instance) or not Policy(settings).wants_task(task_instance.task):
+        return
+    _current = Report(settings, task_instance)
+    capture.start(_current)
+
+
+def end(task_instance: Any, error: Any) -> None:
+    """Deliver what was observed of a task whose outcome is known.
+
+    :param task_instance: Airflow's, of the task; another one than was begun here is none of our business
+    :param error: what it failed with, an exception or text; ``None`` if it did not
+    """
+    report = _take(_key(task_instance))
+    if report is not None:
+        report.add_operator(error)
+        report.deliver()
+
+
+def leave() -> None:
+    """Deliver what was observed of a task whose outcome nobody told: it is deferred, rescheduled or killed."""
+    report = _take(None)
+    if report is not None:
+        report.deliver()
+
+
+def _take(key: object) -> Report | None:
+    """End the observation and return its report: that of a task, or whichever there is."""
+    global _current
+    report = _current
+    if report is None or report.pid != os.getpid() or key not in (None, report.key):
+        return None
+    _current = None
+    capture.stop()
+    return report
+
+
+def _key(task_instance: Any) -> object:
+    names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+    return tuple(getattr(task_instance, name, None) for name in names)
+
+
+@functools.cache
+def _settings() -> Settings:
+    return options.read()
+
+
+class Report:
+    """Takes note of the statements of one try of one task, and delivers them at its end.
+
+    :param settings: the options of ``[ryft]``
+    :param task_instance: Airflow's, of the task
+    """
+
+    def __init__(self, settings: Settings, task_instance: Any) -> None:
+        self.key = _key(task_instance)
+        self.pid = os.getpid()
+        self._settings = settings
+        self._task_instance = task_instance
+        self._started_at = datetime.now(timezone.utc)
+        self._policy = Policy(settings)
+        self._facts = TaskFacts.of(task_instance)
+        self._describer = Describer(settings, self._facts)
+        self._outbox = Outbox(
+            settings.outbox_folder(), max_bytes=settings.outbox_max_bytes, max_age=settings.outbox_max_age
+        )
+        self._journal = self._outbox.journal()
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._ignored: set[str] = set()
+
+    def begin(self, statement: Statement) -> None:
+        """Write down that a statement begins: what will be reported if this process dies before its end."""
+        if not self._policy.wants_statement(statement):
+            self._ignored.add(statement.query_id)
+            return
+        if self._count("captured") == 1 and self._settings.delivery == "inline":
+            warm_up()
+        self._journal.begin(statement.query_id, self._describer.interrupted(statement).encode())
+
+    def end(self, statement: Statement) -> None:
+        """Write down how a statement ended."""
+        if statement.query_id in self._ignored:
+            self._ignored.discard(statement.query_id)
+            return
+        if statement.error is not None:
+            self._count("failed")
+        self._journal.end(statement.query_id, self._describer.query(statement).encode())
+        statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
+
+    def add_operator(self, error: Any) -> None:
+        """Add what the operator ran without a hook that is observed.
+
+        :param error: what the task failed with, an exception or text; ``None`` if it did not
+        """
+        try:
+            now = datetime.now(timezone.utc)
+            since = getattr(self._task_instance, "start_date", None)
+            started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
+            statements = operators.statements(
+                self._task_instance.task,
+                error=error if error is None or isinstance(error, BaseException) else RuntimeError(str(error)),
+                started_at=started_at,
+                duration_ms=(now - started_at).total_seconds() * 1000,
+            )
+            for statement in statements:
+                self.begin(statement)
+                self.end(statement)
+        except BaseException as fault:
+            survive(fault)
+
+    def deliver(self) -> None:
+        """Deliver what there is within the time that it may take; what is not delivered then is kept."""
+        if not self._counts:
+            return
+        tags = {"dag_id": self._facts.dag_id or "", "task_id": self._facts.task_id or ""}
+        count("captured", self._counts["captured"], tags)
+        delivery = Delivery(self._settings, self._outbox, self._journal, tags)
+        delivery.run(self._counts["captured"])
+
+    def _count(self, what: str) -> int:
+        with self._lock:
+            self._counts[what] += 1
+            return self._counts[what]

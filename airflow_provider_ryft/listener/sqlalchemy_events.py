@@ -1,0 +1,89 @@
+"""Observes the SQLAlchemy engines that hooks hand out, through SQLAlchemy's own events."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import event
+
+from airflow_provider_ryft.listener import nesting, observation
+from airflow_provider_ryft.listener.observation import Running
+from airflow_provider_ryft.listener.survival import survive
+
+_observed: WeakSet[Any] = WeakSet()
+
+_MARK = "_airflow_provider_ryft_running"
+
+
+def observe_engine(engine: Any, hook: Any) -> None:
+    """Observe what an engine runs, for as long as a task is observed.
+
+    :param engine: the engine
+    :param hook: the hook that handed it out
+    """
+    if engine in _observed:
+        return
+
+    def before(connection: Any, cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        try:
+            if observation.task is not None:
+                _begin(hook, connection, cursor, statement, context)
+        except BaseException as fault:
+            survive(fault)
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", _after)
+    event.listen(engine, "handle_error", _on_error)
+    _observed.add(engine)
+
+
+def _begin(hook: Any, connection: Any, cursor: Any, statement: str, context: Any) -> None:
+    if _is_of_the_dialect(connection.dialect):
+        return
+    running = nesting.enter_statement(hook, statement, cursor, _driver_connection(cursor), is_part=True)
+    if running is not None:
+        setattr(context, _MARK, running)
+
+
+def _driver_connection(cursor: Any) -> Any:
+    return getattr(cursor, "connection", cursor)
+
+
+def _is_of_the_dialect(dialect: Any) -> bool:
+    """Tell whether SQLAlchemy's dialect speaks for itself: a savepoint, a look-up of tables or types, a sequence.
+
+    The code that runs a user's statement is called by the user; the dialect's own is called by the dialect, whose
+    module is then among the callers, nearer than any module that is not SQLAlchemy's.
+    """
+    modules = {part.__module__ for part in type(dialect).__mro__}
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module in modules:
+            return True
+        if not module.startswith("sqlalchemy.") and module != __name__:
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    try:
+        _end(context, None)
+    except BaseException as fault:
+        survive(fault)
+
+
+def _on_error(failure: Any) -> None:
+    try:
+        _end(failure.execution_context, failure.original_exception)
+    except BaseException as fault:
+        survive(fault)
+
+
+def _end(context: Any, error: BaseException | None) -> None:
+    running: Running | None = context.__dict__.pop(_MARK, None) if context is not None else None
+    if running is not None:
+        nesting.leave_statement(running, error)

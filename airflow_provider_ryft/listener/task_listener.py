@@ -1,0 +1,60 @@
+"""Airflow's events of a task, handed on. What they lead to is imported when a task starts, not when the plugin loads.
+
+All of it happens in the task's own process: the API server (a state that is set by hand) and the scheduler (a task that
+was lost) call the same hooks, for tasks whose start was not seen there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from airflow.providers.common.compat.sdk import hookimpl
+
+from airflow_provider_ryft.listener.guard import guarded
+
+_REPORT = "airflow_provider_ryft.listener.report"
+
+
+class TaskListener:
+    """Reports the SQL of a task from its start to its end."""
+
+    @hookimpl
+    @guarded
+    def on_task_instance_running(self, task_instance: Any) -> None:
+        """Begin a report."""
+        from airflow_provider_ryft.listener import report
+
+        report.begin(task_instance)
+
+    @hookimpl
+    @guarded
+    def on_task_instance_success(self, task_instance: Any) -> None:
+        """Deliver the report of a task that succeeded."""
+        _end(task_instance, None)
+
+    @hookimpl
+    @guarded
+    def on_task_instance_failed(self, task_instance: Any, error: Any) -> None:
+        """Deliver the report of a try that failed, whether or not there will be another."""
+        _end(task_instance, error if error is not None else "the task failed")
+
+    @hookimpl
+    @guarded
+    def on_task_instance_skipped(self, task_instance: Any) -> None:
+        """Deliver the report of a task that skipped itself; Airflow 3.2 and later tell of it."""
+        _end(task_instance, None)
+
+    @hookimpl
+    @guarded
+    def before_stopping(self) -> None:
+        """Deliver what no other event did: of a task that is deferred, rescheduled, skipped or killed."""
+        report = sys.modules.get(_REPORT)
+        if report is not None:
+            report.leave()
+
+
+def _end(task_instance: Any, error: Any) -> None:
+    report = sys.modules.get(_REPORT)
+    if report is not None:  # else no task has started in this process
+        report.end(task_instance, error)

@@ -1,0 +1,236 @@
+"""Observing hooks on real engines, against what the engines themselves say."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+services = pytest.mark.services
+
+
+# --- PostgreSQL, which tells its client of each statement and its duration
+
+
+@pytest.fixture
+def postgres(connect: Callable[..., str]) -> Iterator[Any]:
+    psycopg2 = pytest.importorskip("psycopg2", reason="needs psycopg2")
+    from airflow.providers.postgres.hooks import postgres as module
+
+    if module.USE_PSYCOPG3:
+        pytest.skip("these tests read the notices of psycopg2")
+
+    class Telling(module.PostgresHook):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.connections: list[Any] = []
+
+        def get_conn(self) -> Any:
+            connection = super().get_conn()
+            self.connections.append(connection)
+            return connection
+
+        @property
+        def engine_log(self) -> list[tuple[str, float]]:
+            """The statements that the engine ran, with its own durations, without those of the driver."""
+            lines = [line for connection in self.connections for line in connection.notices]
+            found = [re.fullmatch(r"LOG:  duration: ([\d.]+) ms  statement: (.*)\n", line, re.DOTALL) for line in lines]
+            pairs = [(match[2], float(match[1])) for match in found if match]
+            return [(text, duration) for text, duration in pairs if text not in ("BEGIN", "COMMIT", "ROLLBACK")]
+
+    options = "-c client_min_messages=log -c log_min_duration_statement=0"
+    definition = {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": 5432,
+        "login": "postgres",
+        "schema": "test",
+        "extra": {"options": options},
+    }
+    hook = Telling(connect(json.dumps(definition)))
+    table = "ryft_capture"
+    with psycopg2.connect(host="127.0.0.1", user="postgres", dbname="test") as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        cursor.execute(f"CREATE TABLE {table} (n INTEGER PRIMARY KEY, s TEXT)")
+    connection.close()
+    yield hook
+    for connection in hook.connections:
+        connection.close()
+
+
+@services
+def test_postgres_agrees(recorder: Any, postgres: Any) -> None:
+    """The texts are those that the engine ran, in its order; no statement was shorter than the engine says."""
+    from psycopg2 import sql
+
+    postgres.run("SELECT 1; SELECT pg_sleep(0.01);", split_statements=True)
+    composed = sql.SQL("SELECT {} FROM {}").format(sql.Identifier("n"), sql.Identifier("ryft_capture"))
+    postgres.run(composed, handler=lambda cursor: cursor.fetchall()) if False else postgres.run([composed])
+    postgres.get_first("SELECT count(*) FROM ryft_capture")
+    engine_log = postgres.engine_log
+    assert recorder.texts == [text for text, _ in engine_log]
+    assert 'SELECT "n" FROM "ryft_capture"' in recorder.texts
+    for statement, (_, duration) in zip(recorder.ended, engine_log, strict=True):
+        assert statement.duration_ms >= duration
+    assert re.match(r"\d+\.\d+", recorder.ended[0].server_version)
+
+
+@services
+def test_postgres_failure(recorder: Any, postgres: Any) -> None:
+    """The driver's own error is told, with its code."""
+    with pytest.raises(Exception, match="nope") as raised:
+        postgres.run(["SELECT 1", "SELECT nope"])
+    assert recorder.texts == ["SELECT 1", "SELECT nope"]
+    assert recorder.ended[1].error is raised.value
+    assert recorder.ended[1].error.pgcode == "42703"
+
+
+@services
+def test_postgres_rows(recorder: Any, postgres: Any) -> None:
+    """Every way of inserting rows is one record, and what the dialect asks for it is nobody's query."""
+    rows = [(n, f"secret {n}") for n in range(30)]
+    postgres.insert_rows("ryft_capture", rows, ["n", "s"], commit_every=7)
+    postgres.insert_rows("ryft_capture", rows, ["n", "s"], replace=True, replace_index="n", executemany=True)
+    postgres.insert_rows("ryft_capture", [(n + 100, s) for n, s in rows], ["n", "s"], fast_executemany=True)
+    postgres.insert_rows("ryft_capture", rows, ["n", "s"], replace=True)
+    with pytest.raises(Exception, match="duplicate key"):
+        postgres.insert_rows("ryft_capture", rows, ["n", "s"])
+    assert len(recorder.texts) == 5
+    assert all(text.startswith("INSERT INTO ryft_capture (n, s) VALUES") for text in recorder.texts)
+    assert "secret" not in "".join(recorder.texts)
+    assert [statement.error is None for statement in recorder.ended] == [True] * 4 + [False]
+    assert postgres.get_first("SELECT count(*) FROM ryft_capture") == (60,)
+
+
+@services
+def test_postgres_copy(recorder: Any, postgres: Any, tmp_path: Path) -> None:
+    """``COPY`` through a file is told as the statement that it is."""
+    path = tmp_path / "rows.tsv"
+    path.write_text("1\ta\n2\tb\n")
+    postgres.copy_expert("COPY ryft_capture FROM STDIN", str(path))
+    postgres.bulk_dump("ryft_capture", str(tmp_path / "dump.tsv"))
+    with pytest.raises(Exception, match="duplicate key"):
+        postgres.bulk_load("ryft_capture", str(path))
+    assert recorder.texts == [
+        "COPY ryft_capture FROM STDIN",
+        "COPY ryft_capture TO STDOUT",
+        "COPY ryft_capture FROM STDIN",
+    ]
+    assert recorder.first_texts == recorder.texts
+    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+
+
+@services
+def test_postgres_engine(recorder: Any, postgres: Any) -> None:
+    """An engine of SQLAlchemy tells what it was asked, and not what its dialect asks: versions, savepoints, types."""
+    from sqlalchemy import MetaData, Table, text
+
+    engine = postgres.get_sqlalchemy_engine()
+    with engine.begin() as connection:
+        with connection.begin_nested():
+            connection.execute(text("INSERT INTO ryft_capture VALUES (:n, :s)"), {"n": 1, "s": "secret"})
+        with pytest.raises(Exception, match="nope"), connection.begin_nested():
+            connection.execute(text("SELECT nope"))
+    table = Table("ryft_capture", MetaData(), autoload_with=engine)
+    with engine.connect() as connection:
+        assert connection.execute(table.select()).fetchall() == [(1, "secret")]
+    postgres.get_table_schema("ryft_capture")
+    engine.dispose()
+    texts = [" ".join(text.split()) for text in recorder.texts]
+    assert texts == [
+        "INSERT INTO ryft_capture VALUES (%(n)s, %(s)s)",
+        "SELECT nope",
+        "SELECT ryft_capture.n, ryft_capture.s FROM ryft_capture",
+    ]
+    assert {statement.conn_id for statement in recorder.ended} == {"warehouse"}
+
+
+@services
+def test_postgres_data_frames(recorder: Any, postgres: Any) -> None:
+    """A data frame runs through SQLAlchemy inside of the hook, and is one statement."""
+    pytest.importorskip("pandas", reason="needs pandas")
+    try:
+        postgres.get_df("SELECT 1 AS n")
+    except AttributeError:
+        pytest.skip("this pandas does not know this SQLAlchemy")
+    assert sum(len(chunk) for chunk in postgres.get_df_by_chunks("SELECT generate_series(1, 5)", chunksize=2)) == 5
+    with pytest.raises(Exception, match="nope"):
+        postgres.get_df("SELECT nope")
+    assert recorder.texts == ["SELECT 1 AS n", "SELECT generate_series(1, 5)", "SELECT nope"]
+    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+
+
+# --- MariaDB, through PyMySQL in the place of its C twin
+
+
+@pytest.fixture
+def mysql(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    pymysql = pytest.importorskip("pymysql", reason="needs PyMySQL")
+    module = pytest.importorskip("airflow.providers.mysql.hooks.mysql", reason="needs the MySQL provider")
+    for name in ("MySQLdb", "MySQLdb.cursors", "MySQLdb.connections"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "MySQLdb", pymysql)
+    definition = {
+        "conn_type": "mysql",
+        "host": "127.0.0.1",
+        "port": 3306,
+        "login": "root",
+        "schema": "test",
+        "extra": {"local_infile": True},
+    }
+    hook = module.MySqlHook(connect(json.dumps(definition)), local_infile=True)
+    with pymysql.connect(host="127.0.0.1", user="root", database="test") as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS ryft_capture")
+        cursor.execute("CREATE TABLE ryft_capture (n INTEGER PRIMARY KEY, s TEXT)")
+    return hook
+
+
+@services
+def test_mysql(recorder: Any, mysql: Any, tmp_path: Path) -> None:
+    """Queries, rows and loads are told, whether they succeed or not."""
+    mysql.run(["SELECT 1", "SELECT 2"])
+    mysql.insert_rows("ryft_capture", [(1, "secret"), (2, "secret")], ["n", "s"])
+    with pytest.raises(Exception, match="nope"):
+        mysql.get_records("SELECT nope")
+    path = tmp_path / "rows.tsv"
+    path.write_text("3\tc\n")
+    mysql.bulk_load("ryft_capture", str(path))
+    with pytest.raises(Exception, match="doesn't exist"):
+        mysql.bulk_load("ryft_missing", str(path))
+    mysql.bulk_load_custom("ryft_capture", str(path), "REPLACE", "(n, s)")
+    assert recorder.texts == [
+        "SELECT 1",
+        "SELECT 2",
+        "INSERT INTO ryft_capture (n, s) VALUES (%s,%s)",
+        "SELECT nope",
+        "LOAD DATA LOCAL INFILE %s INTO TABLE `ryft_capture`",
+        "LOAD DATA LOCAL INFILE %s INTO TABLE `ryft_missing`",
+        "LOAD DATA LOCAL INFILE %s REPLACE INTO TABLE `ryft_capture` (n, s)",
+    ]
+    assert recorder.first_texts == recorder.texts
+    assert [statement.error is None for statement in recorder.ended] == [True, True, True, False, True, False, True]
+    assert "MariaDB" in recorder.ended[0].server_version
+    assert not recorder.ended[0].server_version.startswith("5.5.5-")
+
+
+# --- DuckDB, which is always at hand
+
+
+def test_duckdb(recorder: Any, connect: Callable[..., str], tmp_path: Path) -> None:
+    """An embedded engine behind another package's hook."""
+    duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
+    module = pytest.importorskip("duckdb_provider.hooks.duckdb_hook", reason="needs airflow-provider-duckdb")
+    definition = {"conn_type": "duckdb", "host": str(tmp_path / "test.duckdb")}
+    hook = module.DuckDBHook(connect(json.dumps(definition)))
+    hook.run(["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)"])
+    assert hook.get_records("SELECT n FROM t") == [(1,)]
+    with pytest.raises(duckdb.Error):
+        hook.run("SELECT nope")
+    assert recorder.texts == ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "SELECT n FROM t", "SELECT nope"]
+    assert [statement.error is None for statement in recorder.ended] == [True, True, True, False]
+    assert {statement.server_version for statement in recorder.ended} == {duckdb.__version__}
