@@ -1,4 +1,4 @@
-"""Pushes queries that are at hand in a DAG to Ryft."""
+"""Pushes queries that are at hand in a DAG to Ryft, and sends what tasks could not deliver."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_ryft.exceptions import ConfigurationError, InvalidQueryError, RefusedQueriesError
+from airflow_provider_ryft import settings
+from airflow_provider_ryft.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    InvalidQueryError,
+    RefusedQueriesError,
+)
 from airflow_provider_ryft.hooks.ryft import RyftIngestHook
+from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.ingest.query import Query, QueryContext
+from airflow_provider_ryft.ingest.shipper import ship
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -129,6 +137,57 @@ class RyftPushQueriesOperator(BaseOperator):
         if self.on_refused == "skip":
             for refused in result.refused[:_REFUSED_TOLD]:
                 self.log.warning("Ryft refused query %s (%d): %s", refused.query_id, refused.status, refused.message)
+
+
+class RyftShipOutboxOperator(BaseOperator):
+    """Send the queries that tasks on this machine could not deliver, and those of tasks that were killed.
+
+    The next task that delivers its own queries sends some of them too; this operator sends all. Run it on each machine
+    that runs tasks (``queue``), unless they share an outbox.
+
+    :param path: the outbox; that of ``[ryft] outbox_path`` if not given (templated)
+    :param timeout: seconds for all of it
+    :param ryft_conn_id: the Airflow connection with the ingest token (templated)
+    :return: as XCom, how many queries were ``accepted`` and ``refused``, and how many are ``left``
+    :raises DeliveryError: if the server would not take what is left
+    """
+
+    template_fields: Sequence[str] = ("path", "ryft_conn_id")
+    ui_color = "#d7ecff"
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        timeout: float = 300.0,
+        ryft_conn_id: str = RyftIngestHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.timeout = timeout
+        self.ryft_conn_id = ryft_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002  # the base class's argument
+        """Send what is there, orphans of killed tasks included."""
+        options = settings.read()
+        outbox = Outbox(
+            self.path or options.outbox_folder(),
+            max_bytes=options.outbox_max_bytes,
+            max_age=options.outbox_max_age,
+        )
+        shipped = ship(outbox, RyftIngestHook(self.ryft_conn_id).get_conn, deadline=self.timeout)
+        left = outbox.stats().ready.queries
+        self.log.info(
+            "Ryft accepted %d queries from %s and refused %d; %d are left.",
+            shipped.accepted,
+            outbox.path,
+            shipped.refused,
+            left,
+        )
+        if left and shipped.problem:
+            raise DeliveryError(f"{left} queries are left in {outbox.path}: {shipped.problem}")
+        return {"accepted": shipped.accepted, "refused": shipped.refused, "left": left}
 
 
 def _several(queries: object) -> Iterable[object]:

@@ -1,0 +1,3 @@
+"""What the command line does: a module for each command."""
+
+from __future__ import annotations
