@@ -20,8 +20,8 @@ from airflow_provider_ryft.sandbox.server import Sandbox
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE / ".demo"
-DAG_ID = "ryft_time_zones"
-EXPECTED_QUERIES = 12
+DAG_ID = "time_zones"
+EXPECTED_QUERIES = 14
 
 
 def main() -> int:
@@ -77,14 +77,20 @@ def airflow(command: list[str], environment: dict[str, str]) -> bool:
     return done.returncode == 0
 
 
+def task_of(record: dict[str, Any]) -> str:
+    """Return the id of the task that ran a query, from its tags."""
+    return next((tag.partition(":")[2] for tag in record.get("tags", []) if tag.startswith("task_id:")), "")
+
+
 def show(records: list[dict[str, Any]]) -> None:
     """Print the queries as a table."""
-    table = Table("start (UTC)", "ms", "state", "type", "query", title="What the sandbox received")
+    table = Table("start (UTC)", "task", "ms", "state", "type", "query", title="What the sandbox received")
     for record in records:
         text = " ".join(record["query"].split())
         failure = record.get("failureInfo", {}).get("failureMessage")
         table.add_row(
             record["timestamp"][11:23],
+            task_of(record),
             f"{record['duration_ms']:.1f}",
             record["queryState"],
             record["context"].get("queryType", ""),

@@ -224,6 +224,7 @@ def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[To
     """
     match_at, forms = _grammar(lexicon)
     data = _Data(lexicon) if _may_have_data(text, lexicon) else None
+    closes = True  # there may be another "*/"
     while match := match_at(text, position, stop):
         index = match.lastindex or 0  # never None: one of the forms matched
         kind, _, close = forms[index]
@@ -233,16 +234,15 @@ def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[To
             if position < 0:
                 yield COMMENT if kind is COMMENT else STRING, start, len(text)
                 return True
-        elif kind is BRACKET:
+        elif kind is BRACKET and closes:
             closed = text.find("*/", position, stop)
-            if closed < 0:
-                yield COMMENT, start, len(text)
-                return True
-            yield BRACKET, start, position
-            # A server that skips the comment ends it here too, or this is where the two readings part.
-            if (yield from _code(text, position, closed, lexicon)):
-                return True
-            start, position = closed, closed + 2
+            closes = closed >= 0
+            if closes:
+                yield BRACKET, start, position
+                # A server that skips the comment ends it here too, or this is where the two readings part.
+                if (yield from _code(text, position, closed, lexicon)):
+                    return True
+                start, position = closed, closed + 2
         yield kind, start, position
         if data:
             for token in data.after(text, (kind, start, position), stop):

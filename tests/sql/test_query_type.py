@@ -280,25 +280,26 @@ TABLE: list[tuple[str, str, QueryType | None]] = [
 ]
 
 
-def _cases() -> Iterator[Any]:
-    for dialect, sql, expected in TABLE:
-        for one in ALL if dialect == "*" else [dialect]:
-            yield pytest.param(one, sql, expected, id=f"{one}: {sql[:60]!r}")
+CASES = [
+    pytest.param(one, sql, expected, id=f"{one}: {sql[:60]!r}")
+    for dialect, sql, expected in TABLE
+    for one in (ALL if dialect == "*" else [dialect])
+]
 
 
-@pytest.mark.parametrize(("dialect", "sql", "expected"), _cases())
+@pytest.mark.parametrize(("dialect", "sql", "expected"), CASES)
 def test_a_statement_has_the_type_that_trino_gives_its_counterpart(
     dialect: str | None, sql: str, expected: QueryType | None
 ) -> None:
     assert query_type(sql, dialect) == expected
 
 
-@pytest.mark.parametrize(("dialect", "sql", "expected"), _cases())
+@pytest.mark.parametrize(("dialect", "sql", "expected"), CASES)
 def test_letter_case_and_white_space_do_not_matter(dialect: str | None, sql: str, expected: QueryType | None) -> None:
     assert query_type(f"\n\t{sql.swapcase()}\n", dialect) == expected
 
 
-@pytest.mark.parametrize(("dialect", "sql", "expected"), _cases())
+@pytest.mark.parametrize(("dialect", "sql", "expected"), CASES)
 def test_masking_does_not_change_the_type(dialect: str | None, sql: str, expected: QueryType | None) -> None:
     assert query_type(mask_literals(sql, dialect), dialect) == expected
 
