@@ -89,7 +89,7 @@ def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run each task under Airflow 2.11's LocalTaskJobRunner."""
     from airflow.jobs.job import Job
     from airflow.jobs.local_task_job_runner import LocalTaskJobRunner
-    from airflow.models import DagBag
+    from airflow.models import DagBag, DagRun
     from airflow.utils.state import State
     from airflow.utils.types import DagRunType
 
@@ -100,6 +100,8 @@ def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     def run(wanted: dict[str, Any]) -> dict[str, Any]:
         dag = bag.dags[wanted["dag_id"]]
         key = wanted["dag_id"], wanted["run_id"]
+        if key not in runs and (found := DagRun.find(dag_id=key[0], run_id=key[1])):
+            runs[key] = found[0]
         if key not in runs:
             dag.sync_to_db()
             when = NOW + timedelta(hours=len(runs))

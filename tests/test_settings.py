@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -167,3 +168,9 @@ def test_settings_cannot_be_changed() -> None:
         read.contexts["pg"]["catalog"] = "other"  # type: ignore[index]
     with pytest.raises(AttributeError):
         read.conn_id = "other"  # type: ignore[misc]
+
+
+def test_the_outbox_is_in_airflows_home_unless_it_is_given() -> None:
+    """Without a folder of its own the outbox is where Airflow keeps its own files."""
+    assert Settings(outbox_path="/var/lib/ryft").outbox_folder() == "/var/lib/ryft"
+    assert Settings().outbox_folder() == os.path.join(os.environ["AIRFLOW_HOME"], "ryft-outbox")

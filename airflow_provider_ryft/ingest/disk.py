@@ -48,15 +48,7 @@ class Disk:
 
         :return: ``None`` if somebody took the file before it was locked; another name will do
         """
-        descriptor = _open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND)
-        try:
-            if stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE_FILE:
-                with suppress(OSError):  # a file system without modes
-                    os.fchmod(descriptor, PRIVATE_FILE)
-            return _locked(descriptor, path)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return _open_locked(path, os.O_CREAT | os.O_EXCL)
 
     def lock(self, path: str, *, create: bool = False) -> int | None:
         """Lock a file, at once or not at all, and return its descriptor.
@@ -65,12 +57,7 @@ class Disk:
         :return: ``None`` if somebody else holds the lock, or the file is not what the path names any more
         :raises FileNotFoundError: if it is not there
         """
-        descriptor = _open(path, os.O_APPEND | (os.O_CREAT if create else 0))
-        try:
-            return _locked(descriptor, path)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return _open_locked(path, os.O_CREAT if create else 0)
 
     def append(self, descriptor: int, data: bytes) -> None:
         """Append bytes: all of them, or none as far as that can be undone."""
@@ -83,6 +70,10 @@ class Disk:
             with suppress(OSError):
                 os.ftruncate(descriptor, start)
             raise
+
+    def overwrite(self, descriptor: int, position: int, data: bytes) -> None:
+        """Put bytes in the place of others, for which a full disk has room too."""
+        os.pwrite(descriptor, data, position)
 
     def sync(self, descriptor: int) -> None:
         """Wait until a file would survive a power cut."""
@@ -148,18 +139,21 @@ class Disk:
             return file.read()
 
 
-def _open(path: str, flags: int) -> int:
-    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, PRIVATE_FILE)
-
-
-def _locked(descriptor: int, path: str) -> int | None:
-    """Lock an open file; give it up if it is locked, or was removed or renamed meanwhile."""
+def _open_locked(path: str, flags: int) -> int | None:
+    """Open and lock a file; give it up if it is locked, or was removed or renamed meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, PRIVATE_FILE)
     try:
+        opened = os.fstat(descriptor)
+        if stat.S_IMODE(opened.st_mode) != PRIVATE_FILE:
+            with suppress(OSError):  # a file system without modes
+                os.fchmod(descriptor, PRIVATE_FILE)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        here, there = os.fstat(descriptor), os.stat(path)
-        if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+        if os.path.samestat(opened, os.stat(path)):
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
+    except BaseException:
+        os.close(descriptor)
+        raise
     os.close(descriptor)
     return None

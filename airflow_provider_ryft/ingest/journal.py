@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import RLock
 
 from airflow_provider_ryft.ingest.folder import OPEN, READY, Folder
-from airflow_provider_ryft.ingest.segment import BEGIN, DROP, END, SENT, Name, record
+from airflow_provider_ryft.ingest.segment import BEGIN, DROP, END, SENT, Name, record, strike_out
 
 MAX_QUERIES = 500
 MAX_BYTES = 1 << 20
@@ -165,8 +165,9 @@ class Journal:
         lost = list(numbers)
         for number in lost:
             self._forget(number)
-        self._lost += len(lost)
-        self._on_lost(len(lost))
+        if lost:
+            self._lost += len(lost)
+            self._on_lost(len(lost))
 
     # --- disk
 
@@ -241,6 +242,10 @@ class Journal:
                 file = self._file
                 self._disk.append(file.descriptor, b"".join(record(DROP, number) for number in elsewhere))
             self._publish(file, len(self._ended) + len(interrupted))
+        except FileNotFoundError:  # somebody removed folders
+            with suppress(OSError):
+                self._folder.prepare()
+            return False
         except OSError as error:
             self._folder.complain(error)
             return False
@@ -278,8 +283,10 @@ class Journal:
         if self._file is None or not self._is_there(self._file):
             self._lose(list(self._ended))
             return
-        with suppress(OSError):  # so that what ended is not taken for interrupted
-            self._disk.append(self._file.descriptor, b"\n" + b"".join(record(DROP, number) for number in self._unsaved))
+        with suppress(OSError):  # what ended must not be taken for interrupted
+            data = self._disk.read(self._folder.file(OPEN, str(self._file.name)))
+            for position, dropped in strike_out(data, self._unsaved):
+                self._disk.overwrite(self._file.descriptor, position, dropped)
         self._lose(list(self._unsaved))
         queries = len(self._ended) + len(self._running)
         with suppress(OSError):  # where it is now, it is found too

@@ -19,6 +19,7 @@ import re
 import secrets
 import socket
 import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
@@ -29,6 +30,7 @@ DROP = b"drop"  # it ended, and is not to be reported
 SENT = b"sent"  # the server has taken it, or refused it
 
 _RECORD = re.compile(rb'\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]', re.DOTALL)
+_START = re.compile(rb'\["(?:begin|end|drop|sent)","')
 _NAME = re.compile(r"([0-9]{20})-([A-Za-z0-9_]+)-([0-9]+)-([0-9a-f]{8})(?:\.([0-9]+)q\.([0-9]+)b)?\.ndjson")
 
 
@@ -70,14 +72,15 @@ def replay(data: bytes) -> Replay:
     unreadable = 0
     for text in data.split(b"\n")[:-1]:
         match = _RECORD.fullmatch(text)
+        if match is None or not _is_intact(match):
+            if match:
+                damaged.add(int(match[3]))
+            unreadable += bool(text) and match is None
+            match = _after_damage(text)
         if match is None:
-            unreadable += bool(text)
             continue
-        kind, checksum, digits, line = match.groups()
-        number = int(digits)
-        if crc32(text[match.start(3) : -1], crc32(kind)) != int(checksum, 16):
-            damaged.add(number)
-        elif kind == BEGIN:
+        kind, number, line = match[1], int(match[3]), match[4]
+        if kind == BEGIN:
             begun[number] = line
             settled.discard(number)
         elif kind == END:
@@ -93,6 +96,34 @@ def replay(data: bytes) -> Replay:
         interrupted=len(interrupted),
         damaged=unreadable + len(damaged - ended.keys() - settled),
     )
+
+
+def _is_intact(match: re.Match[bytes]) -> bool:
+    kind, checksum = match.group(1, 2)
+    return crc32(match.string[match.start(3) : match.end(4)], crc32(kind)) == int(checksum, 16)
+
+
+def _after_damage(text: bytes) -> re.Match[bytes] | None:
+    """Find the record that follows damage which took the newline between them."""
+    for start in _START.finditer(text, 1):
+        match = _RECORD.fullmatch(text, start.start())
+        if match and _is_intact(match):
+            return match
+    return None
+
+
+def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield where to write what, for statements that are not to be reported as interrupted; it takes no more space.
+
+    :param data: the bytes of a file
+    :param numbers: of the statements; those that did not begin there are left alone
+    """
+    position = 0
+    for text in data.splitlines(keepends=True):
+        match = _RECORD.fullmatch(text.rstrip(b"\n"))
+        if match and match[1] == BEGIN and int(match[3]) in numbers:
+            yield position, record(DROP, int(match[3])).ljust(len(text), b"\n")
+        position += len(text)
 
 
 class Name(NamedTuple):

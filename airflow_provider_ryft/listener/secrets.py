@@ -98,14 +98,17 @@ def _maskers() -> Iterable[Callable[[str], Any]]:
     found: dict[Any, Callable[[str], Any]] = {}
     for name in _MASKERS:
         module = sys.modules.get(name)
-        if module is not None:
-            found[module.redact] = _mask_in_2_11 if name == _OF_2_11 else module.redact
+        mask: Callable[[str], Any] | None = getattr(module, "redact", None)
+        if mask is not None:
+            # In 3.0 and 3.1 the module of 2.11 may be there, with the new masker's names in it.
+            is_old = name == _OF_2_11 and "_secrets_masker" in vars(module)
+            found[mask] = _mask_in_2_11 if is_old else mask
     if not found:
         try:
-            from airflow.providers.common.compat.sdk import redact as mask
+            from airflow.providers.common.compat.sdk import redact as newest
         except ImportError as error:
             raise MaskingError(f"Airflow's secrets masker cannot be imported: {error}") from None
-        found[mask] = mask
+        found[newest] = newest
     return found.values()
 
 

@@ -242,7 +242,7 @@ class _Secrets:
 
     def _read(self, word: str, end: int) -> bool:
         """Take in a word, and tell whether it is a secret itself."""
-        if self._named and self._object in _ACCOUNTS and word not in _SECRET_NAMES:
+        if self._named and self._object in _ACCOUNTS:
             self._named, self._run_end = False, end
             return True
         if not self._verb or word == "SELECT":

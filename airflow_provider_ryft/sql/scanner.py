@@ -420,7 +420,7 @@ def _words(lexicon: Lexicon) -> Iterator[_Form]:
 
 def _prefix(lexicon: Lexicon) -> str:
     """Return what may stand before a quote and is part of the string."""
-    return "[rR][bB]?|[bB][rR]?" if lexicon.triple else "[bBnNxX]|[uU]&"
+    return "[rR][bB]?|[bB][rR]?|[nNxX]" if lexicon.triple else "[bBnNxX]|[uU]&"
 
 
 def _comments(lexicon: Lexicon) -> Iterator[_Form]:

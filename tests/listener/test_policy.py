@@ -112,7 +112,7 @@ def test_the_mark_of_a_mapped_task_holds_for_its_instances(dag: Any, of_task: bo
     instance = mapped.unmap({"sql": "a", "task_id": "mapped"})
     instance.dag = dag
     assert not hasattr(instance, "_ryft_reported")
-    assert Policy(Settings(selective_enable=not of_task)).wants_task(instance) is of_task
+    assert Policy(Settings(selective_enable=of_task)).wants_task(instance) is of_task
 
 
 def test_what_a_task_function_returns_can_be_marked(dag: Any) -> None:

@@ -527,7 +527,7 @@ class TestLife:
 
         def push(url: str) -> None:
             with pytest.raises(requests.RequestException):
-                requests.post(url + PATH, json=[], headers={"X-Ryft-Token": "any"}, timeout=250)
+                requests.post(url + PATH, json=payload(), headers={"X-Ryft-Token": "any"}, timeout=250)
             ended.set()
 
         with Sandbox(on_request=lambda _request: arrived.set()) as sandbox:
@@ -535,6 +535,9 @@ class TestLife:
             sandbox.faults.set(fault)
             threading.Thread(target=push, args=(sandbox.url,), daemon=True).start()
             assert arrived.wait(200)
+            assert sandbox.records() == ([] if fault.hang else [payload()]), (
+                "what is stored is stored before the answer"
+            )
         assert ended.wait(200)
 
     def test_it_ends_with_idle_connections_open(self) -> None:

@@ -417,7 +417,7 @@ JUDGED = [
     "DELETE FROM ryft_t WHERE x IN (SELECT '1')",
     "SELECT $$;DELETE$$, $a$ $$ ' $a$, E'\\';', '\\', U&'\\0061', B'01', X'1F', N'x', 'a'\n'b'",
     "SELECT /* /* nested */ ; DELETE */ 1 -- ; DELETE",
-    "SELECT 1 AS \"; DELETE FROM t\"",
+    'SELECT 1 AS "; DELETE FROM t"',
     "SELECT 5 # 3, 5 - -3, 1.5e-3, .5, 1.",
     "EXPLAIN SELECT 1",
     "EXPLAIN (COSTS OFF, FORMAT JSON) INSERT INTO ryft_t VALUES (1)",
