@@ -68,7 +68,8 @@ $(VENV)/.demo: $(CONSTRAINTS) requirements/demo.txt pyproject.toml | $(VENV)/bin
 	$(INSTALL) -c $(CONSTRAINTS) -r requirements/demo.txt -e .
 	touch $@
 
-$(VENV)/.test: $(CONSTRAINTS) requirements/demo.txt requirements/test.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.test: $(CONSTRAINTS) $(wildcard requirements/*.txt) pyproject.toml | $(VENV)/bin/python
 	mkdir -p $(TMPDIR)
 	$(INSTALL) -c $(CONSTRAINTS) -r requirements/test.txt -e .
+	$(INSTALL) -c $(CONSTRAINTS) --no-deps -r requirements/test-no-deps.txt
 	touch $@ $(VENV)/.demo

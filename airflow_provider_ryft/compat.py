@@ -1,15 +1,34 @@
 """Where Airflow 2.11 and 3.x differ; each difference with its reason, and when it can go.
 
-Names that only moved come from ``airflow.providers.common.compat.sdk`` instead.
+Names that only moved come from ``airflow.providers.common.compat.sdk``, except those that the plugin is made of: it is
+loaded by every process of Airflow, and that module alone brings five more with it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
 
-# Can go with Airflow 2.11, whose support ends when that of Airflow 2 does.
+__all__ = ["IS_AIRFLOW_3", "AirflowPlugin", "hookimpl", "runs_here"]
+
+if TYPE_CHECKING:
+    from airflow.plugins_manager import AirflowPlugin as AirflowPlugin
+    from pluggy import HookimplMarker
+
+    hookimpl: HookimplMarker
+else:
+    # Can go with Airflow 2.11; the path of the second name is that of 3.2 and later.
+    try:
+        from airflow.sdk.plugins_manager import AirflowPlugin
+    except ImportError:
+        from airflow.plugins_manager import AirflowPlugin
+    try:
+        from airflow.sdk._shared.listeners import hookimpl
+    except ImportError:
+        from airflow.listeners import hookimpl
+
+# Can go with Airflow 2.11.
 IS_AIRFLOW_3 = not airflow_version.startswith("2.")
 
 

@@ -47,6 +47,9 @@ class InvalidQueryError(RyftError, ValueError):
 class DeliveryError(RyftError):
     """Queries that could not be delivered; they are good and should be kept.
 
+    The batch in which it happened is to be pushed again as a whole, though some of it may have been accepted: so the
+    result counts these as accepted, and has no refused ones of that batch.
+
     :param message: what happened and what to do, without any secret
     :param result: what was delivered before it happened
     :param status: the HTTP status that decided it, where there was one

@@ -78,7 +78,7 @@ def bury(folder: Folder, refused: Iterable[Refused]) -> None:
 
 def read(folder: Folder, name: Name) -> Iterator[DeadLetter]:
     """Yield the dead letters of a file; lines that are none are skipped."""
-    for text in folder.disk.read(folder.file(DEAD, str(name))).splitlines():
+    for text in folder.disk.read(folder.file(DEAD, str(name))).split(b"\n"):
         try:
             yield DeadLetter.decode(text)
         except (ValueError, KeyError, TypeError):

@@ -99,13 +99,13 @@ class Folder:
         """
         try:
             descriptor = self.disk.lock(path)
-            if descriptor is None:
-                return None
-            if name.host == this_host() or time.time() - os.fstat(descriptor).st_mtime > _GRACE:
-                return descriptor
-            self.disk.close(descriptor)
         except FileNotFoundError:
-            pass
+            return None
+        if descriptor is None or name.host == this_host():
+            return descriptor
+        if time.time() - os.fstat(descriptor).st_mtime > _GRACE:
+            return descriptor
+        self.disk.close(descriptor)
         return None
 
     def complain(self, error: OSError) -> str:

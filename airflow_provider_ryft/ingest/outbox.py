@@ -30,7 +30,7 @@ from airflow_provider_ryft.ingest.dead_letters import DeadLetter
 from airflow_provider_ryft.ingest.disk import Disk
 from airflow_provider_ryft.ingest.folder import CLAIMED, DEAD, OPEN, READY, UNFINISHED, Folder
 from airflow_provider_ryft.ingest.journal import Journal
-from airflow_provider_ryft.ingest.segment import Name, replay
+from airflow_provider_ryft.ingest.segment import Name, replay, size_of
 from airflow_provider_ryft.ingest.state import State, StateFile
 
 if TYPE_CHECKING:
@@ -192,11 +192,11 @@ class Outbox:
     def evict(self) -> int:
         """Throw away what is beyond the caps, the oldest first; return the number of queries."""
         evicted: Counter[str] = Counter()
+        if not self._folder.is_there():
+            return 0
         try:
-            ready = [] if not self._folder.is_there() else self._folder.names(READY)
-            evicted += self._evict(READY, ready, self.max_bytes, self.max_age, self.max_segments)
-            dead = [] if not self._folder.is_there() else self._folder.names(DEAD)
-            buried = self._evict(DEAD, dead, MAX_DEAD_BYTES, MAX_DEAD_AGE, self.max_segments)
+            evicted += self._evict(READY, self.max_bytes, self.max_age)
+            buried = self._evict(DEAD, MAX_DEAD_BYTES, MAX_DEAD_AGE)
             evicted.update({f"{reason}_of_dead": count for reason, count in buried.items()})
         except OSError as error:
             self._folder.complain(error)
@@ -301,22 +301,21 @@ class Outbox:
             )
         return len(found.lines)
 
-    def _evict(self, place: str, names: list[Name], max_bytes: int, max_age: float, max_files: int) -> Counter[str]:
+    def _evict(self, place: str, max_bytes: int, max_age: float) -> Counter[str]:
         evicted: Counter[str] = Counter()
-        size = sum(name.size for name in names)
-        born = (self._clock() - max_age) * 1e9
-        for position, name in enumerate(names):
-            if name.created < born:
-                reason = "evicted_for_age"
-            elif size > max_bytes:
-                reason = "evicted_for_bytes"
-            elif len(names) - position > max_files:
-                reason = "evicted_for_number"
-            else:
+        born = int((self._clock() - max_age) * 1e9)
+        texts = self._disk.names(self._folder.file(place))
+        size, files = sum(map(size_of, texts)), len(texts)
+        for text in texts:  # the oldest first
+            if size <= max_bytes and files <= self.max_segments and text > f"{max(born, 0):020d}":
                 break
-            size -= name.size
+            name = Name.parse(text)
+            if name is None:
+                continue
+            reason = "bytes" if size > max_bytes else "number" if files > self.max_segments else "age"
+            size, files = size - name.size, files - 1
             if self._remove(place, name):
-                evicted[reason] += name.queries
+                evicted[f"evicted_for_{reason}"] += name.queries
         return evicted
 
     def _remove(self, place: str, name: Name) -> bool:

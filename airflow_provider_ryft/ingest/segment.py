@@ -75,10 +75,11 @@ def replay(data: bytes) -> Replay:
         if match is None or not _is_intact(match):
             if match:
                 damaged.add(int(match[3]))
-            unreadable += bool(text) and match is None
+            elif text:
+                unreadable += 1
             match = _after_damage(text)
-        if match is None:
-            continue
+            if match is None:
+                continue
         kind, number, line = match[1], int(match[3]), match[4]
         if kind == BEGIN:
             begun[number] = line
@@ -119,11 +120,11 @@ def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, byt
     :param numbers: of the statements; those that did not begin there are left alone
     """
     position = 0
-    for text in data.splitlines(keepends=True):
-        match = _RECORD.fullmatch(text.rstrip(b"\n"))
+    for text in data.split(b"\n"):
+        match = _RECORD.fullmatch(text)
         if match and match[1] == BEGIN and int(match[3]) in numbers:
             yield position, record(DROP, int(match[3])).ljust(len(text), b"\n")
-        position += len(text)
+        position += len(text) + 1
 
 
 class Name(NamedTuple):
@@ -170,6 +171,12 @@ class Name(NamedTuple):
     def holding(self, queries: int, size: int) -> Name:
         """Return the name with what the file holds."""
         return self._replace(queries=queries, size=size)
+
+
+def size_of(text: str) -> int:
+    """Return the bytes that a name tells of, much faster than by reading all of the name; 0 if it tells nothing."""
+    digits = text.rpartition("q.")[2].removesuffix("b.ndjson")
+    return int(digits) if digits.isdecimal() else 0
 
 
 def this_host() -> str:

@@ -95,8 +95,8 @@ def flush(
                 if settled is None:
                     break
                 journal.settle(settled)
-            if courier.doubts:
-                courier.give_up(courier.shipped.problem)
+            if courier.doubt:
+                courier.give_up(courier.doubt)
         closed = journal.close()
         courier.shipped.kept, courier.shipped.lost = closed.kept, closed.lost
         if not courier.has_stopped and (courier.shipped.accepted or closed.kept):
@@ -121,7 +121,7 @@ class _Courier:
     ) -> None:
         self.shipped = Shipped()
         self.has_stopped = False
-        self.doubts = False  # the server refused everything alike: is it the queries, or what this version sends?
+        self.doubt = ""  # the server refused everything alike: is it the queries, or what this version sends?
         self._outbox = outbox
         self._connect = connect
         self._client: IngestClient | None = None
@@ -177,7 +177,7 @@ class _Courier:
     def _push(self, client: IngestClient, lines: list[bytes]) -> PushResult | None:
         seconds = min(self._left(), client.deadline)
         limit = client.max_batch_bytes
-        self.doubts = False
+        self.doubt = ""
         try:
             result = client.push_lines(lines, deadline=seconds)
         except ServerUnavailableError as error:
@@ -189,9 +189,8 @@ class _Courier:
             return None
         except MisconfiguredError as error:
             self._account(error.result)
-            self.shipped.problem = str(error)
             if error.status in (400, 422):
-                self.doubts = True
+                self.doubt = str(error)
             else:
                 self._outbox.state.misconfigured(str(error))
                 self._stop(str(error))
@@ -274,7 +273,7 @@ class _Round:
         """Send what is there, and what arrives meanwhile."""
         while self._look() and (client := self._courier.open()):
             self._send(self._group(client), client)
-            if self._courier.doubts:
+            if self._courier.doubt:
                 self._ask_newest()
 
     def _look(self) -> bool:
@@ -320,7 +319,7 @@ class _Round:
         suspects = self._claims.give_back()
         self._next = None
         if self._asked_newest or not self._queue:
-            self._courier.give_up(self._courier.shipped.problem)
+            self._courier.give_up(self._courier.doubt)
             return
         self._asked_newest = True
         self._queue.extendleft([*reversed(suspects), self._queue.pop()])

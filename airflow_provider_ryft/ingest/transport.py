@@ -162,7 +162,7 @@ class Transport:
     def close(self) -> None:
         """Close the connection."""
         if self._session is not None:
-            self._session.close()
+            _close(self._session)
             self._session = None
 
     def _open(self) -> requests.Session:
@@ -402,15 +402,16 @@ class _Handle:
     def hang_up(self) -> None:
         """End what the connection does now, and whatever it begins."""
         self._is_hung_up = True
-        if self._handle is not None:
+        handle = self._handle
+        if handle is not None:
             with suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
+                handle.shutdown(socket.SHUT_RDWR)
 
     def let_go(self) -> None:
         """Close the second handle."""
-        if self._handle is not None:
-            self._handle.close()
-            self._handle = None
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
 
 
 class _Lines:
@@ -461,11 +462,6 @@ class _LastConnection:
             before.let_go()
         return self.in_use
 
-    def close(self) -> None:
-        super().close()  # type: ignore[misc]
-        if self.in_use is not None:
-            self.in_use.let_go()
-
 
 class _HTTPPool(_LastConnection, HTTPConnectionPool):
     ConnectionCls = _HTTPHandle
@@ -490,12 +486,28 @@ class _Adapter(HTTPAdapter):
 
 def _hang_up(session: requests.Session) -> None:
     """End a request that is still running in its thread: without this a server that drips keeps the thread for ever."""
+    for connection in _in_use(session):
+        connection.hang_up()
+    _close(session)
+
+
+def _close(session: requests.Session) -> None:
+    """Close a session with the second handles, which urllib3 knows nothing of."""
+    connections = _in_use(session)
+    with suppress(Exception):  # of another thread that uses it still
+        session.close()
+    for connection in connections:
+        connection.let_go()
+
+
+def _in_use(session: requests.Session) -> list[_Handle]:
+    """Return the connections of a session that are in use, or were last."""
+    found: list[_Handle] = []
     for adapter in session.adapters.values():
         if not isinstance(adapter, _Adapter):
             continue
         for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
             for key in manager.pools.keys():  # noqa: SIM118  # a container of urllib3's own, not iterable itself
-                with suppress(Exception):
-                    manager.pools[key].in_use.hang_up()
-    with suppress(Exception):
-        session.close()
+                with suppress(Exception):  # of another thread that opens one now
+                    found.append(manager.pools[key].in_use)
+    return [connection for connection in found if connection is not None]

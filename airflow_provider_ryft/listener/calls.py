@@ -90,14 +90,13 @@ class Call:
         """Take note of the driver's cursor that the method was given."""
         self.cursor = cursor
         if self.running is not None:
-            self.running.use(cursor)
+            self.running.cursor = cursor
 
     def begin_next(self) -> None:
         """Begin the next statement that the method is known to run."""
         if self.texts and self.running is None:
             self.running = self.observation.begin(self.texts.pop(0), self.hook, connection=self.connection)
-            if self.cursor is not None:
-                self.running.use(self.cursor)
+            self.running.cursor = self.cursor
             self.seen = True
             thread.mark_seen()
 
@@ -115,7 +114,7 @@ class Call:
         elif self.running is not None and len(texts) == 1:
             self.running.statement.text = texts[0]
 
-    def report(self, text: str, engine_id: str | None) -> None:
+    def report(self, text: str, engine_id: Any) -> None:
         """Take note of what the method told its lineage: it did run this."""
         if self.kind is Kind.SUBMIT or (self.kind is Kind.CHUNKS and self.running is None):
             return
@@ -127,7 +126,7 @@ class Call:
             self.running = self._begin_late(text)
         running, self.running = self.running, None
         running.statement.text = text
-        running.statement.engine_id = engine_id or running.statement.engine_id
+        running.told(engine_id)
         running.end()
         self.clock = perf_counter()
         if self.kind is Kind.SCRIPT:

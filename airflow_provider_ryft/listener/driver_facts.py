@@ -41,13 +41,12 @@ def cursor_engine_id(cursor: Any) -> str | None:
     return found
 
 
-def error_engine_id(error: BaseException | None) -> str | None:
-    """Return the id of the query that failed; hooks like to wrap the driver's error, so its causes are asked too."""
+def error_engine_ids(error: BaseException | None) -> Iterator[str]:
+    """Yield the ids of queries that an error names; hooks like to wrap the driver's error, so its causes are asked."""
     for cause in _causes(error):
         found = _first_text(cause, _ERROR_IDS)
         if found:
-            return found
-    return None
+            yield found
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -57,5 +57,4 @@ class _Listening:
 
 def _tell(hook: Any, value: dict[str, Any]) -> None:
     """Pass on the statement and its id; the parameters that are bound to it are not read."""
-    job_id = value.get("job_id")
-    nesting.told_lineage(hook, statement_text(value.get("sql")), job_id if isinstance(job_id, str) else None)
+    nesting.told_lineage(hook, statement_text(value.get("sql")), value.get("job_id"))

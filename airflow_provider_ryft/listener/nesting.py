@@ -109,7 +109,7 @@ def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
     else:
         running.restart(text)
     thread.mark_seen()
-    running.use(cursor)
+    running.cursor = cursor
     return running
 
 
@@ -137,13 +137,14 @@ def leave_statement(running: Running, error: BaseException | None) -> None:
     top = thread.top
     if error is None and isinstance(top, Call) and returns_early(running.cursor):
         running.answered = True
-        running.statement.engine_id = cursor_engine_id(running.cursor)  # before the cursor is closed
+        if running.statement.engine_id is None and not running.id_told:
+            running.statement.engine_id = cursor_engine_id(running.cursor)  # before the cursor is closed
         top.running = running  # until its result has been handled
     else:
         running.end(error)
 
 
-def told_lineage(hook: Any, text: str, engine_id: str | None) -> None:
+def told_lineage(hook: Any, text: str, engine_id: Any) -> None:
     """Note that a hook told its lineage that it ran a statement.
 
     :param hook: the hook; of one that is no ``DbApiHook`` the operator tells, once its outcome is known
@@ -155,13 +156,12 @@ def told_lineage(hook: Any, text: str, engine_id: str | None) -> None:
         return
     top = thread.top
     if isinstance(top, Running):
-        top.statement.engine_id = engine_id or top.statement.engine_id
-        top.stop_clock()
+        top.told(engine_id)
     elif isinstance(top, Call) and top.hook is hook:
         top.report(text, engine_id)
     elif hasattr(hook, "_run_command") and not any(
         isinstance(frame, Call) and frame.hook is hook for frame in thread.stack
     ):
         running = observation.begin(text, hook)
-        running.statement.engine_id = engine_id
+        running.told(engine_id)
         running.end()

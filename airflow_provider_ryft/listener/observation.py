@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, error_engine_id, server_version
+from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, error_engine_ids, server_version
 from airflow_provider_ryft.listener.statement import Recorder, Statement
 from airflow_provider_ryft.listener.survival import survive
 
@@ -24,6 +24,7 @@ class Observation:
         self._pid = os.getpid()
         self._over = False
         self.connections: dict[str, Any] = {}  # what hooks looked up for themselves, by id
+        self.engine_ids: set[str] = set()  # each belongs to one statement
         self.unfinished: set[Any] = set()  # calls whose generator was read, and not to its end
 
     @property
@@ -82,7 +83,7 @@ class Running:
     :param clock: when it started, by :func:`time.perf_counter`
     """
 
-    __slots__ = ("answered", "clock", "cursor", "observation", "stale_id", "statement", "stopped")
+    __slots__ = ("answered", "clock", "cursor", "id_told", "observation", "statement", "stopped")
 
     def __init__(self, observation: Observation, statement: Statement, clock: float) -> None:
         self.observation = observation
@@ -90,13 +91,8 @@ class Running:
         self.clock = clock
         self.answered = False  # the driver has returned, though the engine may still be at work
         self.stopped: float | None = None
+        self.id_told = False  # so that its cursor need not be asked
         self.cursor: Any = None
-        self.stale_id: str | None = None
-
-    def use(self, cursor: Any) -> None:
-        """Note the cursor that runs the statement; it may still carry the id of the one before."""
-        self.cursor = cursor
-        self.stale_id = cursor_engine_id(cursor)
 
     def restart(self, text: str) -> None:
         """Count from now: what came before was not yet the engine's work."""
@@ -104,9 +100,12 @@ class Running:
         self.statement.started_at = datetime.now(timezone.utc)
         self.clock = perf_counter()
 
-    def stop_clock(self) -> None:
-        """Take the time now, when the engine has answered, for what is left to do is not its work."""
+    def told(self, engine_id: Any) -> None:
+        """Take note of the id that the hook told its lineage, if any; what is left to do is not the engine's work."""
         self.stopped = perf_counter()
+        self.id_told = self.id_told or engine_id is not None
+        if isinstance(engine_id, str) and engine_id:
+            self.statement.engine_id = engine_id
 
     def end(self, error: BaseException | None = None) -> None:
         """Fill in how the statement ended, and tell the recorder."""
@@ -115,14 +114,29 @@ class Running:
         statement.duration_ms = max(0.0, (stopped or perf_counter()) - self.clock) * 1000
         statement.error = error
         try:
-            found = cursor_engine_id(self.cursor) if self.cursor is not None else None
-            if error is not None:
-                found = error_engine_id(error) or (found if found != self.stale_id else None)
-            statement.engine_id = found or statement.engine_id
+            statement.engine_id = self._engine_id(error)
         except BaseException as fault:
             survive(fault)
         self.cursor = None
         self.observation.end(statement)
+
+    def _engine_id(self, error: BaseException | None) -> str | None:
+        """Return the engine's id: as the hook told its lineage, else the error's, else the cursor's.
+
+        A cursor whose statement failed may still have the id of the statement before, and so may an error that was
+        raised while another one was handled.
+        """
+        found = self.statement.engine_id
+        taken = self.observation.engine_ids
+        if found is None and error is not None:
+            found = next((name for name in error_engine_ids(error) if name not in taken), None)
+        if found is None and self.cursor is not None and not self.id_told:
+            found = cursor_engine_id(self.cursor)
+            if error is not None and found in taken:
+                found = None
+        if found is not None:
+            taken.add(found)
+        return found
 
 
 def _conn_id(hook: Any) -> str | None:

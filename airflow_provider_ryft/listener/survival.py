@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,22 @@ def survive(error: BaseException) -> None:
     except BaseException as second:
         if _is_from_a_signal(second):
             raise
+
+
+def guarded(entry: Callable[P, object]) -> Callable[P, None]:
+    """Wrap an entry from Airflow, so that it returns nothing and raises nothing of its own.
+
+    Airflow 2.11 calls listeners unguarded, and 3.x catches ``Exception`` only.
+    """
+
+    @functools.wraps(entry)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            entry(*args, **kwargs)
+        except BaseException as error:
+            survive(error)
+
+    return guard
 
 
 def _is_from_a_signal(error: BaseException) -> bool:

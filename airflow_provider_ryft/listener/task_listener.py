@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from airflow.providers.common.compat.sdk import hookimpl
-
-from airflow_provider_ryft.listener.guard import guarded
+from airflow_provider_ryft.compat import hookimpl
+from airflow_provider_ryft.listener.survival import guarded
 
 _REPORT = "airflow_provider_ryft.listener.report"
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.configuration import conf
-from airflow.providers.common.compat.sdk import AirflowPlugin
+
+from airflow_provider_ryft.compat import AirflowPlugin
+
+log = logging.getLogger(__name__)
 
 
 def _listeners() -> list[Any]:
@@ -13,11 +17,19 @@ def _listeners() -> list[Any]:
 
     Airflow refuses some DAGs (``end_from_trigger``) as soon as any listener is registered, so none is for nothing.
     """
-    if conf.getboolean("ryft", "disabled", fallback=False):
+    if _is_disabled():
         return []
     from airflow_provider_ryft.listener.task_listener import TaskListener
 
     return [TaskListener()]
+
+
+def _is_disabled() -> bool:
+    try:
+        return bool(conf.getboolean("ryft", "disabled", fallback=False))
+    except Exception:
+        log.warning("Option disabled of section [ryft] must be true or false; it is taken as true, to be safe.")
+        return True
 
 
 class RyftPlugin(AirflowPlugin):

@@ -113,53 +113,12 @@ def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
 
 _EXPRESSION_FOLLOWS = frozenset(
     {
-        "ALL",
-        "AND",
-        "ANY",
-        "AS",
-        "BETWEEN",
-        "BY",
-        "CASE",
-        "DEFAULT",
-        "DISTINCT",
-        "DIV",
-        "ELSE",
-        "ESCAPE",
-        "EXCEPT",
-        "FETCH",
-        "FIRST",
-        "HAVING",
-        "ILIKE",
-        "IN",
-        "INTERVAL",
-        "IS",
-        "LIKE",
-        "LIMIT",
-        "MOD",
-        "NEXT",
-        "NOT",
-        "OFFSET",
-        "ON",
-        "OR",
-        "RETURN",
-        "RETURNING",
-        "RLIKE",
-        "ROWS",
-        "SAMPLE",
-        "SELECT",
-        "SET",
-        "SOME",
-        "THEN",
-        "TO",
-        "TOP",
-        "VALUES",
-        "WHEN",
-        "WHERE",
-        "WITH",
-        "XOR",
-        "YIELD",
+        "ALL", "AND", "ANY", "AS", "BETWEEN", "BY", "CASE", "DEFAULT", "DISTINCT", "DIV", "ELSE", "ESCAPE",
+        "EXCEPT", "FETCH", "FIRST", "HAVING", "ILIKE", "IN", "INTERVAL", "IS", "LIKE", "LIMIT", "MOD", "NEXT",
+        "NOT", "OFFSET", "ON", "OR", "RETURN", "RETURNING", "RLIKE", "ROWS", "SAMPLE", "SELECT", "SET", "SOME",
+        "THEN", "TO", "TOP", "VALUES", "WHEN", "WHERE", "WITH", "XOR", "YIELD",
     }
-)
+)  # fmt: skip
 
 
 def _is_member(sql: str, token: Token, before: Token) -> bool:
@@ -174,24 +133,10 @@ def _is_member(sql: str, token: Token, before: Token) -> bool:
 
 _NAME_FOLLOWS = frozenset(
     {
-        "ADD",
-        "AS",
-        "COLUMN",
-        "CONSTRAINT",
-        "EXISTS",
-        "FROM",
-        "INDEX",
-        "INTO",
-        "JOIN",
-        "REFERENCES",
-        "RENAME",
-        "TABLE",
-        "TO",
-        "TRIGGER",
-        "UPDATE",
-        "VIEW",
+        "ADD", "AS", "COLUMN", "CONSTRAINT", "EXISTS", "FROM", "INDEX", "INTO", "JOIN", "REFERENCES", "RENAME",
+        "TABLE", "TO", "TRIGGER", "UPDATE", "VIEW",
     }
-)
+)  # fmt: skip
 _DOT = re.compile(r"\s{0,99}\.")
 
 
@@ -215,7 +160,8 @@ class _Secrets:
         self._named = False  # the word before is such as PASSWORD
         self._awaits = False  # the next token is a secret
         self._until_end = False  # everything is, up to a semicolon
-        self._run_end = -1  # where the secret ends, if nothing follows that touches it
+        self._run_end = -1  # where the secret ends, unless what follows touches it
+        self._was_secret = False  # the token before
 
     def holds(self, sql: str, token: Token) -> bool:
         """Tell whether a token is a secret, or part of one."""
@@ -228,23 +174,28 @@ class _Secrets:
         text = sql[start:end]
         if self._awaits and text in _BEFORE_SECRET:
             return False
+        was_secret, self._was_secret = self._was_secret, False
         if self._awaits or (start == self._run_end and text not in _AFTER_SECRET):
-            self._awaits, self._run_end = False, end
-            return True
+            return self._found(end)
         if kind is WORD:
             return self._read(text.upper(), end)
         self._verb = self._verb or text
         if text == "=":
             self._until_end = self._settings and self._verb == "SET"
             self._awaits = self._named
+        elif text == ",":  # GRANT ... TO a, b IDENTIFIED BY x, y
+            self._awaits = was_secret and self._verb == "GRANT"
         self._named = False
         return False
+
+    def _found(self, end: int) -> bool:
+        self._awaits, self._named, self._was_secret, self._run_end = False, False, True, end
+        return True
 
     def _read(self, word: str, end: int) -> bool:
         """Take in a word, and tell whether it is a secret itself."""
         if self._named and self._object in _ACCOUNTS:
-            self._named, self._run_end = False, end
-            return True
+            return self._found(end)
         if not self._verb or word == "SELECT":
             self._verb = word
         elif not self._object and word not in _BEFORE_OBJECT:
@@ -262,25 +213,10 @@ _BEFORE_OBJECT = frozenset({"EXISTS", "IF", "NOT", "OR", "REPLACE"})
 _ACCOUNTS = frozenset({"LOGIN", "ROLE", "USER"})
 _SECRET_NAMES = frozenset(
     {
-        "ACCESS_KEY",
-        "CREDENTIAL",
-        "CREDENTIALS",
-        "ENCRYPTION_KEY",
-        "HEXKEY",
-        "HEXREKEY",
-        "KEY",
-        "PASSPHRASE",
-        "PASSWD",
-        "PASSWORD",
-        "PRIVATE_KEY",
-        "PWD",
-        "REKEY",
-        "SECRET",
-        "SECRET_KEY",
-        "TEXTKEY",
-        "TOKEN",
+        "ACCESS_KEY", "CREDENTIAL", "CREDENTIALS", "ENCRYPTION_KEY", "HEXKEY", "HEXREKEY", "KEY", "PASSPHRASE",
+        "PASSWD", "PASSWORD", "PRIVATE_KEY", "PWD", "REKEY", "SECRET", "SECRET_KEY", "TEXTKEY", "TOKEN",
     }
-)
+)  # fmt: skip
 _SECRETS_AHEAD = re.compile(rf"\b(?:SET|IDENTIFIED|{'|'.join(sorted(_SECRET_NAMES))})\b", re.IGNORECASE)
 _BEFORE_SECRET = frozenset("=(")
 _AFTER_SECRET = frozenset(",;)")

@@ -234,8 +234,10 @@ def _from(reader: _Reader, _depth: int) -> _Kind:
 
 
 _AFTER_WITH = frozenset(
-    {"CALL", "DELETE", "FROM", "INSERT", "MERGE", "REPLACE", "SELECT", "TABLE", "UPDATE", "UPSERT", "VALUES"}
-)
+    {
+        "CALL", "DELETE", "FROM", "INSERT", "MERGE", "REPLACE", "SELECT", "TABLE", "UPDATE", "UPSERT", "VALUES",
+    }
+)  # fmt: skip
 
 
 def _with(reader: _Reader, depth: int) -> _Kind:
@@ -297,23 +299,10 @@ def _explain_mysql(reader: _Reader, depth: int) -> _Kind:
 
 _EXPLAINABLE = frozenset(
     {
-        "(",
-        "ANALYZE",
-        "DELETE",
-        "EXTENDED",
-        "FOR",
-        "FORMAT",
-        "INSERT",
-        "INTO",
-        "PARTITIONS",
-        "REPLACE",
-        "SELECT",
-        "TABLE",
-        "UPDATE",
-        "VALUES",
-        "WITH",
+        "(", "ANALYZE", "DELETE", "EXTENDED", "FOR", "FORMAT", "INSERT", "INTO", "PARTITIONS", "REPLACE", "SELECT",
+        "TABLE", "UPDATE", "VALUES", "WITH",
     }
-)
+)  # fmt: skip
 
 
 def _analyze(reader: _Reader, depth: int) -> _Kind:
@@ -394,55 +383,18 @@ def _refresh(reader: _Reader, _depth: int) -> _Kind:
 
 _BEFORE_OBJECT = frozenset(
     {
-        "AGGREGATE",
-        "ALTER",
-        "BLOCKCHAIN",
-        "CACHED",
-        "COLUMN",
-        "COLUMNSTORE",
-        "DEFINER",
-        "DUPLICATED",
-        "EDITIONABLE",
-        "EXTERNAL",
-        "FORCE",
-        "GLOBAL",
-        "HYBRID",
-        "ICEBERG",
-        "IMMUTABLE",
-        "INVOKER",
-        "JAVA",
-        "LOCAL",
-        "LUA",
-        "MANAGED",
-        "MEMORY",
-        "MULTISET",
-        "NONEDITIONABLE",
-        "OR",
-        "PRIVATE",
-        "PYTHON",
-        "PYTHON3",
-        "R",
-        "REFERENCE",
-        "REPLACE",
-        "ROW",
-        "ROWSTORE",
-        "SCALAR",
-        "SECURE",
-        "SET",
-        "SHARDED",
-        "TEMP",
-        "TEMPORARY",
-        "TRANSIENT",
-        "UNLOGGED",
-        "VOLATILE",
-        "=",
-        "@",
-        "()",
+        "AGGREGATE", "ALTER", "BLOCKCHAIN", "CACHED", "COLUMN", "COLUMNSTORE", "DEFINER", "DUPLICATED",
+        "EDITIONABLE", "EXTERNAL", "FORCE", "GLOBAL", "HYBRID", "ICEBERG", "IMMUTABLE", "INVOKER", "JAVA", "LOCAL",
+        "LUA", "MANAGED", "MEMORY", "MULTISET", "NONEDITIONABLE", "OR", "PRIVATE", "PYTHON", "PYTHON3", "R",
+        "REFERENCE", "REPLACE", "ROW", "ROWSTORE", "SCALAR", "SECURE", "SET", "SHARDED", "TEMP", "TEMPORARY",
+        "TRANSIENT", "UNLOGGED", "VOLATILE", "=", "@", "()",
     }
-)
+)  # fmt: skip
 _ROUTINES = frozenset(
-    {"EVENT", "FUNCTION", "MACRO", "PACKAGE", "PROC", "PROCEDURE", "SCRIPT", "TASK", "TRIGGER", "TYPE"}
-)
+    {
+        "EVENT", "FUNCTION", "MACRO", "PACKAGE", "PROC", "PROCEDURE", "SCRIPT", "TASK", "TRIGGER", "TYPE",
+    }
+)  # fmt: skip
 
 
 def _create(reader: _Reader, _depth: int) -> _Kind:
@@ -558,41 +510,16 @@ def _begin(reader: _Reader, _depth: int) -> _Kind:
 
 _TRANSACTIONS = frozenset(
     {
-        "",
-        ";",
-        "CONCURRENT",
-        "DEFERRED",
-        "DISTRIBUTED",
-        "EXCLUSIVE",
-        "IMMEDIATE",
-        "ISOLATION",
-        "NAME",
-        "NOT",
-        "READ",
-        "TRAN",
-        "TRANSACTION",
-        "WORK",
+        "", ";", "CONCURRENT", "DEFERRED", "DISTRIBUTED", "EXCLUSIVE", "IMMEDIATE", "ISOLATION", "NAME", "NOT",
+        "READ", "TRAN", "TRANSACTION", "WORK",
     }
-)
+)  # fmt: skip
 _T_SQL = frozenset(
     {
-        "ALTER",
-        "CREATE",
-        "DELETE",
-        "DROP",
-        "EXEC",
-        "EXECUTE",
-        "GRANT",
-        "IF",
-        "INSERT",
-        "MERGE",
-        "SELECT",
-        "TRUNCATE",
-        "UPDATE",
-        "WHILE",
-        "WITH",
+        "ALTER", "CREATE", "DELETE", "DROP", "EXEC", "EXECUTE", "GRANT", "IF", "INSERT", "MERGE", "SELECT",
+        "TRUNCATE", "UPDATE", "WHILE", "WITH",
     }
-)
+)  # fmt: skip
 
 
 def _before(otherwise: _Kind) -> Callable[[_Reader, int], _Kind]:

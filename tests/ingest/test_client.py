@@ -343,6 +343,23 @@ def test_an_error_tells_what_was_delivered_before_it(
     assert sizes(sandbox) == [500, 500]
 
 
+def test_what_a_failed_batch_refused_is_not_told(token: str) -> None:
+    """A batch that fails while it is taken apart is to be pushed again: none of its queries counts as refused."""
+
+    def fail_after_four(request: Any) -> None:
+        if len(sandbox.requests) == 4:
+            sandbox.faults.set(Fault(status=401))
+
+    with Sandbox(token=token, on_request=fail_after_four) as sandbox:
+        sandbox.faults.set(Fault(refuse="BAD"))
+        with IngestClient(token, base_url=sandbox.url) as client, pytest.raises(MisconfiguredError) as caught:
+            client.push([query(0, "BAD"), *queries(4)[1:]])
+        assert sizes(sandbox) == [4, 2, 2, 1, 1]
+        assert [request.status for request in sandbox.requests] == [400, 400, 200, 400, 401]
+    assert caught.value.result is not None
+    assert (caught.value.result.accepted, caught.value.result.refused) == (2, [])
+
+
 # --- deadlines
 
 

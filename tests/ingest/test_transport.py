@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import gc
 import gzip
 import json
 import logging
@@ -13,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -980,7 +982,7 @@ def test_a_forked_child_opens_its_own_connection(token: str, tls: ssl.SSLContext
 
 
 def test_no_file_stays_open(token: str) -> None:
-    """However requests end, the sockets that they took are given back."""
+    """However requests end, the sockets that they took are given back, and not by the garbage collector."""
 
     def files() -> int:
         return len(os.listdir("/proc/self/fd"))
@@ -997,7 +999,8 @@ def test_no_file_stays_open(token: str) -> None:
         elif request["do"] == "hang":
             conversation.read()
 
-    with RawServer(talk) as server:
+    with RawServer(talk) as server, warnings.catch_warnings(record=True) as left_behind:
+        warnings.simplefilter("always", ResourceWarning)
         before = files()
         for _ in range(3):
             with closing(transport_to(server.url, token)) as transport:
@@ -1008,3 +1011,5 @@ def test_no_file_stays_open(token: str) -> None:
                         transport.close()
         server._open.clear()
         assert eventually(lambda: files() <= before), f"{files() - before} files are still open"
+        gc.collect()
+        assert [str(each.message) for each in left_behind if str(server.port) in str(each.message)] == []

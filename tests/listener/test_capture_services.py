@@ -58,7 +58,10 @@ def postgres(connect: Callable[..., str]) -> Iterator[Any]:
     }
     hook = Telling(connect(json.dumps(definition)))
     table = "ryft_capture"
-    with psycopg2.connect(host="127.0.0.1", user="postgres", dbname="test") as connection, connection.cursor() as cursor:
+    with (
+        psycopg2.connect(host="127.0.0.1", user="postgres", dbname="test") as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
         cursor.execute(f"CREATE TABLE {table} (n INTEGER PRIMARY KEY, s TEXT)")
     connection.close()
@@ -240,6 +243,11 @@ def test_duckdb(recorder: Any, connect: Callable[..., str], tmp_path: Path) -> N
     assert hook.get_records("SELECT n FROM t") == [(1,)]
     with pytest.raises(duckdb.Error):
         hook.run("SELECT nope")
-    assert recorder.texts == ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "SELECT n FROM t", "SELECT nope"]
+    assert recorder.texts == [
+        "CREATE TABLE t (n INTEGER)",
+        "INSERT INTO t VALUES (1)",
+        "SELECT n FROM t",
+        "SELECT nope",
+    ]
     assert [statement.error is None for statement in recorder.ended] == [True, True, True, False]
     assert {statement.server_version for statement in recorder.ended} == {duckdb.__version__}

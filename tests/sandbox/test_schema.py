@@ -279,7 +279,7 @@ def mutants(draw: st.DrawFn) -> Any:
 
 
 class TestAgreement:
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(mutant=mutants())
     def test_one_change_is_judged_alike_by_both(self, mutant: Any) -> None:
         field = refused_field(mutant)

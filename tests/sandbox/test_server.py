@@ -335,6 +335,10 @@ class TestMisbehaving:
         assert sandbox.records() == []
         assert post(payload()).status_code == 200, "the connection goes on"
 
+    def test_a_status_that_has_no_body_is_sent_without_one(self, sandbox: Sandbox, token: str) -> None:
+        sandbox.faults.set(Fault(status=204))
+        assert raw(sandbox, head(token, 2, "Connection: close") + b"[]").endswith(b"\r\n\r\n")
+
     def test_a_redirect(self, sandbox: Sandbox, post: Post) -> None:
         sandbox.faults.set(Fault(status=307, location="https://elsewhere.example.com/"))
         answer = post(payload())
@@ -522,8 +526,9 @@ class TestQueries:
 class TestLife:
     @pytest.mark.parametrize("fault", [Fault(hang=True), Fault(drip=3_600), Fault(delay=3_600)])
     def test_it_ends_while_a_request_waits_for_its_answer(self, fault: Fault) -> None:
-        """The request ends with it; a sandbox that hung would be ended by the suite's own time limit."""
+        """The request and its thread end with it; what hung would be ended by the suite's own time limit."""
         ended = threading.Event()
+        before = set(threading.enumerate())
 
         def push(url: str) -> None:
             with pytest.raises(requests.RequestException):
@@ -535,10 +540,11 @@ class TestLife:
             sandbox.faults.set(fault)
             threading.Thread(target=push, args=(sandbox.url,), daemon=True).start()
             assert arrived.wait(200)
-            assert sandbox.records() == ([] if fault.hang else [payload()]), (
-                "what is stored is stored before the answer"
-            )
+            assert sandbox.records() == ([] if fault.hang else [payload()])
         assert ended.wait(200)
+        for thread in set(threading.enumerate()) - before:
+            thread.join(200)
+            assert not thread.is_alive()
 
     def test_it_ends_with_idle_connections_open(self) -> None:
         with Sandbox() as sandbox, requests.Session() as session:

@@ -84,10 +84,11 @@ def test_a_tag_that_a_record_holds_twice_finds_it_once() -> None:
 def test_since_the_last_number_come_later_ones_also_after_clearing() -> None:
     store = Store()
     assert store.last() == 0
-    store.add([record(1), record(2)])
+    store.add([record(1, tags=["dag:a"]), record(2)])
     last = store.last()
     store.clear()
     assert (store.count(), ids(store)) == (0, [])
+    assert store._rows("SELECT * FROM tag", {}) == []
     store.add([record(3)])
     assert ids(store, since=last) == ["q-3"]
     assert ids(store, tag="dag:a") == []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from services import require
 
 from airflow_provider_ryft.sql import scanner
@@ -151,7 +153,7 @@ TABLE: list[tuple[str, str, str]] = [
     (
         "oracle",
         "GRANT CONNECT TO a, b IDENTIFIED BY secret, secret#2",
-        "GRANT CONNECT TO a, b IDENTIFIED BY ?, secret#2",
+        "GRANT CONNECT TO a, b IDENTIFIED BY ?, ?",
     ),
     ("teradata", "CREATE USER bob AS PASSWORD = (secret), PERM = 5", "CREATE USER bob AS PASSWORD = (?), PERM = ?"),
     ("postgres", "ALTER USER bob WITH PASSWORD secret-5; SELECT x", "ALTER USER bob WITH PASSWORD ?; SELECT x"),
@@ -197,11 +199,7 @@ def test_an_unknown_dialect_hides_no_less(dialect: str | None, sql: str, expecte
 
 # --- laws
 
-PIECES = st.sampled_from(
-    """SELECT FROM INTO x "y" `z` [w] 'a' '' ' " ` \\ -- /* */ # // $$ $a$ q'[ ]' E' r' \'\'\' \"\"\" ? :1 $1 1 2.5 .5 1e9 0x1F
-    {{ }} {# #} = . .. @@ ( ) , ; IDENTIFIED BY PASSWORD USER CREATE SET COPY STDIN \\. INSERT FORMAT CSV /*! /*!50001 - * /
-    REPLACE \n \r N'x' U&' U&" \u2018 \u2019 \xe9 5a a5 [ ] -- - --x \\\n""".split(" ")
-)
+PIECES = st.sampled_from(json.loads(Path(__file__).with_name("fragments.json").read_text()))
 TEXTS = st.lists(PIECES, max_size=25).flatmap(
     lambda parts: st.sampled_from(["", " "]).map(lambda separator: separator.join(parts))
 )
@@ -241,9 +239,9 @@ ADVERSARIES = [
 def test_the_work_is_linear_in_the_length_of_the_text(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the text takes no more than twice the steps; a step that scans on and on would not end in time here."""
     steps = _count_steps(monkeypatch)
-    for dialect in ("postgres", "mysql", "clickhouse", "databricks", "gcpbigquery", "oracle", "sqlite", "mssql", None):
+    for dialect in ("postgres", "mysql", "clickhouse", None):
         counts, seconds = [], []
-        for size in (50_000, 100_000):
+        for size in (20_000, 40_000):
             steps.clear()
             started = time.perf_counter()
             mask_literals(unit * (size // len(unit)), dialect)
@@ -355,15 +353,15 @@ def _bracketed(text: str) -> str:
 
 
 def _plain_comment(text: str) -> str:
-    while "*/" in text:
-        text = text.replace("*/", "")
-    return f"/* {text.strip('*/')} {SECRET} */"
+    return f"/* {text.replace('*/', '')} {SECRET} */"
+
+
+def _flat_comment(text: str) -> str:
+    return f"/* {text.replace('*/', '').replace('/*', '')} {SECRET} */"
 
 
 def _nested_comment(text: str) -> str:
-    while "*/" in text or "/*" in text:
-        text = text.replace("*/", "").replace("/*", "")
-    return f"/* {text.strip('*/')} /* {SECRET} */ ' */"
+    return _flat_comment(f"{text} ").replace(SECRET, f"/* {SECRET} */ '")
 
 
 def _line_comment(opening: str) -> Callable[[str], str]:
@@ -374,8 +372,8 @@ class Engine:
     """An engine, how it writes literals, names and comments, and what it says a statement selects."""
 
     literals: Callable[[str], list[Made]]
-    names: list[Callable[[str], str]] = [lambda text: _doubled(text, '"')]
-    comments: list[Callable[[str], str]]
+    names: Sequence[Callable[[str], str]] = (lambda text: _doubled(text, '"'),)
+    comments: Sequence[Callable[[str], str]]
     dialect: str
 
     def select(self, sql: str) -> list[Any]:
@@ -385,7 +383,7 @@ class Engine:
 class Postgres(Engine):
     dialect = "postgres"
     literals = staticmethod(_postgres_literals)
-    comments = [_plain_comment, _nested_comment, _line_comment("--")]
+    comments = (_flat_comment, _nested_comment, _line_comment("--"))
 
     def __init__(self) -> None:
         psycopg2 = pytest.importorskip("psycopg2")
@@ -404,8 +402,8 @@ class Postgres(Engine):
 class MariaDB(Engine):
     dialect = "mysql"
     literals = staticmethod(_mysql_literals)
-    names = [lambda text: _doubled(text, "`")]
-    comments = [_plain_comment, _line_comment("#"), _line_comment("-- ")]
+    names = (lambda text: _doubled(text, "`"),)
+    comments = (_plain_comment, _line_comment("#"), _line_comment("-- "))
 
     def __init__(self) -> None:
         pymysql = pytest.importorskip("pymysql")
@@ -423,7 +421,7 @@ class MariaDB(Engine):
 class DuckDB(Engine):
     dialect = "duckdb"
     literals = staticmethod(_duckdb_literals)
-    comments = [_plain_comment, _line_comment("--")]
+    comments = (_flat_comment, _nested_comment, _line_comment("--"))
 
     def __init__(self) -> None:
         self.connection = pytest.importorskip("duckdb").connect()
@@ -435,8 +433,8 @@ class DuckDB(Engine):
 class SQLite(Engine):
     dialect = "sqlite"
     literals = staticmethod(_sqlite_literals)
-    names = [lambda text: _doubled(text, '"'), lambda text: _doubled(text, "`"), _bracketed]
-    comments = [_plain_comment, _line_comment("--")]
+    names = (lambda text: _doubled(text, '"'), lambda text: _doubled(text, "`"), _bracketed)
+    comments = (_plain_comment, _line_comment("--"))
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:")
@@ -476,7 +474,7 @@ def test_what_an_engine_takes_for_a_literal_is_hidden_and_nothing_else_is(engine
         expected.append(f"{shown} AS {name}  , ?")
         values.append(value)
     sql = "SELECT " + ", ".join(written)
-    assume(engine.select(sql)[::2] == values)
+    assert engine.select(sql)[::2] == values
     masked = mask_literals(sql, engine.dialect)
     assert SECRET not in masked
     assert _folded(masked) == _folded("SELECT " + ", ".join(expected))
