@@ -78,7 +78,8 @@ def patch_hooks(patches: Patches, base: type) -> None:
 
 
 def _subclasses(base: type) -> Iterator[type]:
-    for below in type.__subclasses__(base):
+    below: type
+    for below in base.__subclasses__():
         yield below
         yield from _subclasses(below)
 
@@ -155,7 +156,7 @@ def _kind(hook_class: str, method: str, names: set[str]) -> Kind | None:
     if method in _STATEMENT_METHODS:
         return Kind.STATEMENT
     if method not in _RUN_METHODS:
-        return Kind.STATEMENT if tells_lineage else None
+        return Kind.SCRIPT if tells_lineage else None
     if "_run_command" in names or not (tells_lineage or "execute" in names):
         return Kind.DELEGATE
     return Kind.SCRIPT if method == "run" else Kind.STATEMENT

@@ -5,9 +5,9 @@ one for MySQL and Snowflake. A wrong guess turns code into literals, and literal
 So every dialect says how it reads (:class:`Lexicon`), and text whose dialect is not known is read in every way that
 makes a difference to it (:func:`readings`).
 
-Everything is linear in the length of the text: a pattern has at most one repetition of one class of characters that
-can run on, what follows a quote is found by one search from left to right, and what is never closed reaches to the end
-of the text, so that no character is searched twice for the same thing.
+Everything is linear in the length of the text: no pattern can match one text in two ways, the end of what was opened is
+found by one search from left to right, and what is never closed reaches to the end of the text, so that no search is
+made in vain twice.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -666,6 +667,39 @@ assert journal.close().lost == 1
         open_to_all.cleanup()
         assert told.count("Permission denied") == 1
 
+    def test_a_file_is_appended_to_whole_or_not_at_all(self, tmp_path: Path) -> None:
+        told = python(
+            """
+import os, resource
+from airflow_provider_ryft.ingest.disk import Disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+disk = Disk()
+descriptor = disk.create_locked(sys.argv[1])
+disk.append(descriptor, b"x" * 900)
+try:
+    disk.append(descriptor, b"y" * 900)
+except OSError as error:
+    print(error.errno)
+print(os.fstat(descriptor).st_size)
+""",
+            str(tmp_path / "file"),
+        )
+        assert list(map(int, told.split())) == [errno.EFBIG, 900]
+
+    def test_what_runs_is_known_after_a_segment_could_not_be_sealed(self, tmp_path: Path) -> None:
+        class CannotPublish(FailingDisk):
+            def publish(self, source: str, target: str) -> None:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        disk = CannotPublish()
+        journal = Outbox(tmp_path / "outbox", disk=disk).journal()
+        journal.begin("slow", line("slow", interrupted=True))
+        write(journal, *(f"q{number}" for number in range(MAX_QUERIES + 1)))
+        assert len(journal.lines()) == MAX_QUERIES + 1
+        disk.kill()
+        assert Outbox(tmp_path / "outbox").adopt_orphans() == MAX_QUERIES + 2
+        assert set(ids_on_disk(tmp_path / "outbox", "ready").values()) == {1}
+
 
 class TestPeople:
     """What the command line shows and does."""
@@ -758,6 +792,42 @@ class TestClaims:
         outbox.purge("ready")
         with outbox.claims() as claims:
             assert claims.claim(name) is None
+
+    def test_a_segment_that_is_evicted_while_it_is_claimed(self, tmp_path: Path) -> None:
+        class Evicting(Disk):
+            def lock(self, path: str, *, create: bool = False) -> int | None:
+                descriptor = super().lock(path, create=create)
+                if "ready" in path:
+                    os.unlink(path)
+                return descriptor
+
+        outbox = Outbox(tmp_path / "outbox", disk=Evicting())
+        leave(outbox, "a")
+        with outbox.claims() as claims:
+            assert claims.claim(outbox.ready()[0]) is None
+
+    def test_a_lock_on_a_file_that_lost_its_name_is_none(
+        self, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between opening a file and locking it, somebody may have sent and removed it."""
+        flock = fcntl.flock
+
+        def slow(descriptor: int, operation: int) -> None:
+            os.rename(tmp_path / "new", tmp_path / "file")
+            flock(descriptor, operation)
+
+        for name in ("file", "new"):
+            (tmp_path / name).write_text(name)
+        monkeypatch.setattr(fcntl, "flock", slow)
+        assert Disk().lock(str(tmp_path / "file")) is None
+
+    def test_an_empty_segment_is_removed(self, outbox: Outbox) -> None:
+        leave(outbox, "a")
+        (file,) = files(outbox, "ready")
+        file.write_bytes(b"")
+        with outbox.claims() as claims:
+            assert claims.claim(outbox.ready()[0]) is None
+        assert files(outbox, "ready") == files(outbox, "claimed") == []
 
     def test_damage_is_counted(self, outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
         leave(outbox, "a", "b")

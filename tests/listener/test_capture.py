@@ -310,6 +310,34 @@ def test_an_engine_outlives_its_task(recorder: Any, sqlite: Any, remembering: An
     assert next_task.texts == ["SELECT 2"]
 
 
+# --- operators
+
+
+def test_operators_and_sensors(recorder: Any, sqlite: Any) -> None:
+    """Whatever runs its SQL through a hook is told, each with the statement that it made."""
+    from airflow.providers.common.sql.operators.sql import (
+        SQLCheckOperator,
+        SQLColumnCheckOperator,
+        SQLExecuteQueryOperator,
+        SQLTableCheckOperator,
+    )
+    from airflow.providers.common.sql.sensors.sql import SqlSensor
+
+    names = {"conn_id": sqlite.get_conn_id(), "task_id": "task"}
+    rows = SQLExecuteQueryOperator(**names, sql="SELECT 1; SELECT 2", split_statements=True, return_last=False)
+    assert rows.execute({}) == [[(1,)], [(2,)]]
+    SQLCheckOperator(**names, sql="SELECT 3").execute({})
+    with pytest.raises(Exception, match="Test failed"):
+        SQLCheckOperator(**names, sql="SELECT 0").execute({})
+    SQLColumnCheckOperator(**names, table="t", column_mapping={"n": {"min": {"equal_to": 1}}}).execute({})
+    SQLTableCheckOperator(**names, table="t", checks={"rows": {"check_statement": "COUNT(*) = 3"}}).execute({})
+    assert SqlSensor(**names, sql="SELECT 4").poke({})
+    assert recorder.texts[:4] == ["SELECT 1;", "SELECT 2", "SELECT 3", "SELECT 0"]
+    assert [" FROM t" in text.replace("\n", " ") for text in recorder.texts[4:]] == [True, True, False]
+    assert recorder.texts[-1] == "SELECT 4"
+    assert all(statement.error is None for statement in recorder.ended)
+
+
 # --- classes
 
 
@@ -329,6 +357,7 @@ def test_classes_that_are_defined_later(recorder: Any, sqlite: Any) -> None:
         def _run_command(self, cur: Any, sql_statement: str, parameters: Any, *, extra: int = 0) -> None:
             cur.execute(sql_statement)
 
+    assert "_run_command" in vars(Mixin)
     Later(sqlite.get_conn_id()).run("SELECT 1")
     Alone(sqlite.get_conn_id()).run("SELECT 2")
     assert recorder.texts == ["SELECT 1", "SELECT 2"]

@@ -17,6 +17,8 @@ from services import require
 from airflow_provider_ryft.sql import scanner
 from airflow_provider_ryft.sql.masking import mask_literals
 
+UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are noisy
+
 DIALECTS = [
     "postgres",
     "mysql",
@@ -205,17 +207,20 @@ TEXTS = st.lists(PIECES, max_size=25).flatmap(
 )
 
 
+@UNTIMED
 @given(TEXTS, st.sampled_from(DIALECTS))
 def test_masking_twice_is_masking_once(sql: str, dialect: str | None) -> None:
     once = mask_literals(sql, dialect)
     assert mask_literals(once, dialect) == once
 
 
+@UNTIMED
 @given(st.text(), st.sampled_from(DIALECTS))
 def test_any_text_can_be_masked(sql: str, dialect: str | None) -> None:
     assert not set(mask_literals(sql, dialect)) - set(sql) - {"?", " "}
 
 
+@UNTIMED
 @given(TEXTS, st.sampled_from(DIALECTS))
 def test_an_unknown_dialect_shows_nothing_that_a_known_one_hides(sql: str, dialect: str | None) -> None:
     marked = sql.replace("a", "s3cret")
@@ -229,9 +234,10 @@ def test_the_dialect_may_be_in_any_letters(dialect: str) -> None:
 
 
 ADVERSARIES = [
-    "'", "/*", "$", "((", "\\", "$a$", "q'[", '"""', "/*!", "{#", "E'\\", "[", "`", "''", "a-", "1.", "1e", "-", "@@", ":1",
-    "#", "--", "$1", "/*!*/", "*/", "E'\n", "''\n", "E''\n--\n", "\u2018", "r'", "set=", "copy from stdin;", "\\.\n", "insert format ",
-    "identified by ", '"', '"".', "a.5", " ", "\r", "\n", "x'", "' '", "q'", "$$$", "1..", "{{",
+    "'", "/*", "$", "((", "\\", "$a$", "q'[", '"""', "/*!", "{#", "E'\\", "[", "`", "''", "a-", "1.", "1e", "-", "@@",
+    ":1", "#", "--", "$1", "/*!*/", "*/", "E'\n", "''\n", "E''\n--\n", "\u2018", "r'", "set=", "copy from stdin;",
+    "\\.\n", "insert format ", "identified by ", '"', '"".', "a.5", " ", "\r", "\n", "x'", "' '", "q'", "$$$", "1..",
+    "{{",
 ]  # fmt: skip
 
 
@@ -458,7 +464,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made.connection.close()
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
+@UNTIMED
 @given(data=st.data())
 def test_what_an_engine_takes_for_a_literal_is_hidden_and_nothing_else_is(engine: Engine, data: st.DataObject) -> None:
     """The engine returns each literal's text: so this is how it cut the statement, and masking must cut it so too."""

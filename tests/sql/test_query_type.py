@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from services import require
 
 from airflow_provider_ryft.ingest.query import QueryType
@@ -20,7 +20,9 @@ SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryTy
 UPDATE, DELETE, MERGE, ANALYZE = QueryType.UPDATE, QueryType.DELETE, QueryType.MERGE, QueryType.ANALYZE
 DDL, EXECUTE = QueryType.DATA_DEFINITION, QueryType.ALTER_TABLE_EXECUTE
 
-# The dialects of the last column's key; "*" stands for one of each family, and for an unknown one.
+UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are noisy
+
+# What "*" in the table stands for: one dialect of each family, and an unknown one.
 ALL = ["postgres", "mysql", "sqlite", "trino", "snowflake", "gcpbigquery", "databricks", "clickhouse", "oracle", None]
 
 TABLE: list[tuple[str, str, QueryType | None]] = [
@@ -363,11 +365,13 @@ DIALECTS = st.sampled_from(
 )
 
 
+@UNTIMED
 @given(TEXTS, DIALECTS)
 def test_masking_changes_the_type_of_no_text_whatever(sql: str, dialect: str) -> None:
     assert query_type(mask_literals(sql, dialect), dialect) == query_type(sql, dialect)
 
 
+@UNTIMED
 @given(TEXTS)
 def test_masking_leaves_or_takes_the_type_where_the_dialect_is_unknown(sql: str) -> None:
     before = query_type(sql)
