@@ -80,7 +80,7 @@ class OutboxMachine(RuleBasedStateMachine):
         super().__init__()
         self.path = Path(tempfile.mkdtemp(prefix="ryft-outbox-"), "outbox")
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(journal_module, "MAX_QUERIES", 4)
+        self.patch.setattr(journal_module, "MAX_QUERIES", 2)
         logging.disable(logging.CRITICAL)
         self.sandbox = running_sandbox()
         self.sandbox.store.clear()
@@ -147,7 +147,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def end(self, which: int, poison: bool, reported: bool, kill: int | None) -> None:
         process = self.process(which)
         if process.running:
-            query_id = process.running.pop()
+            query_id = process.running.pop(0)
         else:
             self.count += 1
             query_id = f"q{self.count}"
@@ -389,8 +389,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutboxMachine = OutboxMachine.TestCase
 TestOutboxMachine.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
+    max_examples=150,
+    stateful_step_count=50,
     deadline=None,
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a shrunk one takes minutes; take Phase.shrink in to debug
