@@ -187,6 +187,12 @@ def _seconds(most: float) -> Callable[[str], float]:
     return parse
 
 
+def _folder(text: str) -> str:
+    if "://" in text:
+        raise ConfigurationError("it must be a folder of a file system, not the address of an object store")
+    return os.path.expanduser(text)
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in allowed:
@@ -208,7 +214,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "exclude_connections": _list,
     "exclude_connection_types": _list,
     "selective_enable": _flag,
-    "outbox_path": str,
+    "outbox_path": _folder,
     "outbox_max_bytes": _whole_number(1 << 16),
     "outbox_max_age": _seconds(10 * 365 * 86400.0),
     # Airflow ends a task's process 20 s after its work, and other listeners want their share.

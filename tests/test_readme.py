@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from importlib.metadata import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_ryft.get_provider_info import get_provider_info
 from airflow_provider_ryft.ingest.client import Verdict, verdict
+from airflow_provider_ryft.listener import delivery, report
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,6 +28,22 @@ def rows(name: str) -> dict[str, str]:
 def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     assert rows("connection fields") == {name: field["description"] for name, field in fields.items()}
+
+
+def test_the_table_of_options_is_that_of_the_metadata() -> None:
+    options = get_provider_info()["config"]["ryft"]["options"]
+    told = {name: option["description"].replace("``", "`") for name, option in options.items()}
+    assert rows("options") == told
+    table = README.split("<!-- options: begin -->")[1].split("<!-- options: end -->")[0]
+    for name, option in options.items():
+        default = f"`{option['default']}`" if option["default"] else ""
+        assert f"| `{name}` | {told[name]} | {default} |" in table
+
+
+def test_the_metrics_that_the_readme_names_are_those_that_are_sent() -> None:
+    source = inspect.getsource(delivery) + inspect.getsource(report)
+    for name in re.findall(r"`ryft\.([a-z]+)`", README):
+        assert f'"{name}"' in source, name
 
 
 def test_the_version_of_airflow_that_runs_this_test_is_one_that_the_readme_names() -> None:
