@@ -102,6 +102,7 @@ def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
         finished, top.running = top.running, None  # the result before has been handled
         finished.end()
     if _is_of_rows(hook, text):
+        thread.mark_seen()
         return None
     running = _claim(hook)
     if running is None:
@@ -158,7 +159,8 @@ def told_lineage(hook: Any, text: str, engine_id: Any) -> None:
     if isinstance(top, Running):
         top.told(engine_id)
     elif isinstance(top, Call) and top.hook is hook:
-        top.report(text, engine_id)
+        if top.kind is Kind.ROWS or not _is_of_rows(hook, text):
+            top.report(text, engine_id)
     elif hasattr(hook, "_run_command") and not any(
         isinstance(frame, Call) and frame.hook is hook for frame in thread.stack
     ):

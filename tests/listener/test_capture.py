@@ -388,6 +388,75 @@ def test_hooks_that_run_by_themselves(recorder: Any, sqlite: Any) -> None:
     assert recorder.ended[-1].error is raised.value
 
 
+def test_methods_that_leave_the_work_to_others(recorder: Any, sqlite: Any) -> None:
+    """One execution is one record, though several methods of the hook have begun to tell it."""
+
+    class Delegating(SqliteHook):
+        def get_pandas_df(self, sql: Any, parameters: Any = None, **kwargs: Any) -> Any:
+            self.get_conn().close()
+            return self.get_records(sql)
+
+        def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
+            self.get_conn().execute("PRAGMA user_version")
+            parts = [sql] if isinstance(sql, str) else sql
+            return [self._run_command(self.get_conn().cursor(), part, kwargs.get("parameters")) for part in parts]
+
+        def get_records(self, sql: Any, parameters: Any = None) -> Any:
+            return super().run(sql, handler=lambda cursor: cursor.fetchall())
+
+        def insert_rows(self, table: str, rows: Any, target_fields: Any = None, **kwargs: Any) -> None:
+            for row in rows:
+                sql = self._generate_insert_sql(table, row, target_fields)
+                (super().run if row[0] % 2 else self.run)(sql, parameters=row)
+
+    hook = Delegating(sqlite.get_conn_id())
+    assert hook.get_pandas_df("SELECT 1") == [(1,)]
+    hook.run(["SELECT 2", "SELECT 3"])
+    hook.insert_rows("t", [(4, "d"), (5, "e"), (6, "f")], ["n", "s"])
+    assert recorder.texts[:3] == ["SELECT 1", "SELECT 2", "SELECT 3"]
+    assert [text.split(" VALUES")[0] for text in recorder.texts[3:]] == ["INSERT INTO t (n, s)"]
+    assert recorder.first_texts == recorder.texts
+
+
+def test_an_id_belongs_to_one_statement(recorder: Any, sqlite: Any) -> None:
+    """A statement that failed does not get the id that its cursor, or an error before it, still has."""
+
+    class EngineError(Exception):
+        query_id: str | None = None
+
+    class Cursor:
+        query_id: str | None = None
+
+        def execute(self, sql: str) -> None:
+            if "bad" in sql:
+                raise EngineError(sql)
+            self.query_id = sql
+
+        def close(self) -> None: ...
+
+    class Identified(SqliteHook):
+        def get_conn(self) -> Any:
+            connection = super().get_conn()
+            return type("Connection", (), {"cursor": Cursor, "commit": connection.commit, "close": connection.close})
+
+    hook = Identified(sqlite.get_conn_id())
+    with pytest.raises(EngineError):
+        hook.run(["one", "bad two"])
+    named = EngineError("bad three")
+    named.query_id = "three"
+    try:
+        hook.run("three", handler=lambda cursor: (_ for _ in ()).throw(named))
+    except EngineError:
+        with pytest.raises(EngineError):
+            hook.run("bad four")
+    assert [(statement.text, statement.engine_id) for statement in recorder.ended] == [
+        ("one", "one"),
+        ("bad two", None),
+        ("three", "three"),
+        ("bad four", None),
+    ]
+
+
 # --- bounds
 
 

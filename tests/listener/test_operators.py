@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from types import SimpleNamespace
@@ -234,12 +235,14 @@ def test_every_engine_of_the_table_is_tested() -> None:
 def test_the_table_names_what_the_providers_have(path: str) -> None:
     """The class exists where its provider is installed, and mentions what the table reads first."""
     module, _, name = path.rpartition(".")
-    cls = getattr(pytest.importorskip(module, exc_type=ImportError), name)
-    source = importlib.import_module("inspect").getsource(cls)
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, RuntimeError) as error:  # the latter of a hook that misses its driver
+        pytest.skip(f"not installed: {error}")
+    source = "".join(inspect.getsource(base) for base in cls.__mro__ if base is not object)
     known = operators._table[path]
     for attribute in filter(None, (known.sql, known.query_id, known.conn_id)):
-        first = attribute.split(".")[0]
-        assert first in source or hasattr(cls, first) or any(first in str(vars(base)) for base in cls.__mro__)
+        assert attribute.split(".")[0] in source
 
 
 def test_a_subclass_is_reported_alike() -> None:
