@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import RLock
@@ -55,6 +55,7 @@ class Journal:
         self._on_lost = lost
         # Reentrant, because a signal's handler may run a statement in the middle of another one.
         self._lock = RLock()
+        self._next = 0  # never begins anew, because a sender may still have numbers from before the journal was closed
         self._reset()
         _journals.add(self)
 
@@ -65,7 +66,6 @@ class Journal:
         self._ended: dict[int, bytes] = {}
         self._unsaved: set[int] = set()
         self._bytes = 0
-        self._next = 0
         self._memory_only = False
         self._try_again_at = 0
         self._kept = 0
@@ -158,8 +158,16 @@ class Journal:
     def _make_room(self) -> None:
         if len(self._ended) >= MAX_QUERIES or (self._file and self._file.size > _MAX_FILE):
             self._roll()
-        while self._bytes > _MAX_MEMORY:
-            self._lose([next(iter(self._ended))])
+        if self._bytes > _MAX_MEMORY:
+            self._lose(self._oldest(self._bytes - _MAX_MEMORY // 2))
+
+    def _oldest(self, size: int) -> Iterator[int]:
+        """Yield the oldest of what ended, until it comes to so many bytes."""
+        for number, line in self._ended.items():
+            if size <= 0:
+                return
+            yield number
+            size -= len(line)
 
     def _lose(self, numbers: Iterable[int]) -> None:
         lost = list(numbers)
@@ -251,9 +259,7 @@ class Journal:
             return False
         self._kept += len(self._ended) + len(interrupted)
         self._ended.clear()
-        self._unsaved.clear()
         self._bytes = 0
-        self._memory_only = False
         self._on_sealed()
         return True
 
@@ -262,12 +268,13 @@ class Journal:
         old = self._file
         new = self._create(_records(BEGIN, interrupted) + _records(END, self._ended))
         if old is not None:
-            # One stroke: at no time is a query in two files, or in none.
+            # One stroke: at no time is a query in no file, and in two of them only if this process dies right here.
             self._disk.replace(self._folder.file(OPEN, str(new.name)), self._folder.file(OPEN, str(old.name)))
             self._disk.close(old.descriptor)
             new = _File(old.name, new.descriptor, new.size)
         self._file = new
         self._unsaved.clear()
+        self._memory_only = False
         return new
 
     def _publish(self, file: _File, queries: int) -> None:
@@ -299,8 +306,7 @@ class Journal:
             named = os.stat(self._folder.file(OPEN, str(file.name)))
         except OSError:
             return False
-        opened = os.fstat(file.descriptor)
-        return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+        return os.path.samestat(named, os.fstat(file.descriptor))
 
 
 @dataclass

@@ -77,8 +77,9 @@ def flush(
 ) -> Shipped:
     """Send a journal at the end of its task, and then some of what earlier tasks left; close the journal.
 
-    It may run in any thread, and be abandoned at any point: what is not settled then is found by the next process.
-    A journal without queries costs nothing.
+    It may run in any thread, and be abandoned at any point, also with the process that it runs in: what is not settled
+    then is found by the next one. Who abandons it leaves the journal alone, or its queries may be sent twice. A journal
+    without queries costs nothing.
 
     :param outbox: of the journal
     :param journal: what to send; what the server does not take is ready to be sent later

@@ -45,7 +45,7 @@ ANSWERS = {
     "takes little": [Fault(max_bytes=700)],
     "loses its answer": [Fault(reset="stored", times=1), Fault(status=503, retry_after="120", times=1)],
     "refuses all": [Fault(refuse=".*")],
-    "fails in the middle": [Fault(status=503, retry_after="120", times=1, probability=0.5)],
+    "fails in the middle": [Fault(times=1), Fault(status=503, retry_after="120")],
 }
 
 
@@ -175,7 +175,7 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         with self.server(answer), self.mortal(process, kill):
             before = self.safe()
-            shipped = flush(process.outbox, process.journal, self.client, deadline=1.5, leftovers=1.5)
+            shipped = flush(process.outbox, process.journal, self.client, deadline=20, leftovers=20)
             self.closed(process, before, shipped.lost)
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(40, odds=2))
@@ -194,7 +194,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def ship(self, which: int, answer: str, force: bool, kill: int | None) -> None:
         process = self.process(which)
         with self.server(answer), self.mortal(process, kill):
-            shipped = ship(process.outbox, self.client, deadline=1.5, force=force)
+            shipped = ship(process.outbox, self.client, deadline=20, force=force)
             note(str(shipped))
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(12, odds=3))
@@ -330,7 +330,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return START + self.now
 
     def client(self) -> IngestClient:
-        return IngestClient(TOKEN, base_url=self.sandbox.url)
+        return IngestClient(TOKEN, base_url=self.sandbox.url, max_batch_count=5)
 
     def process(self, which: int) -> Process:
         if not self.processes:

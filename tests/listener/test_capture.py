@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -397,9 +398,10 @@ def test_methods_that_leave_the_work_to_others(recorder: Any, sqlite: Any) -> No
             return self.get_records(sql)
 
         def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
-            self.get_conn().execute("PRAGMA user_version")
-            parts = [sql] if isinstance(sql, str) else sql
-            return [self._run_command(self.get_conn().cursor(), part, kwargs.get("parameters")) for part in parts]
+            with closing(self.get_conn()) as connection, connection:
+                connection.execute("PRAGMA user_version")
+                for part in [sql] if isinstance(sql, str) else sql:
+                    self._run_command(connection.cursor(), part, kwargs.get("parameters"))
 
         def get_records(self, sql: Any, parameters: Any = None) -> Any:
             return super().run(sql, handler=lambda cursor: cursor.fetchall())

@@ -351,7 +351,7 @@ report.end(ti, None)
 print("RESULT", json.dumps([
     Outbox(settings.outbox_path).stats().ready.queries,
     sorted(set(looked_up)),
-    [name for name in ("requests", "airflow_provider_ryft.ingest.client") if name in sys.modules and name not in before],
+    [name for name in ("requests", "airflow_provider_ryft.ingest.client") if name in set(sys.modules) - before],
 ]))
 """
     done = subprocess.run(
