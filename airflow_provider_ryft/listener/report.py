@@ -105,7 +105,7 @@ class Report:
             settings.outbox_folder(), max_bytes=settings.outbox_max_bytes, max_age=settings.outbox_max_age
         )
         self._journal = self._outbox.journal()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
         self._counts: Counter[str] = Counter()
         self._ignored: set[str] = set()
 

@@ -1,0 +1,34 @@
+"""A pytest plugin: each test runs as a task does whose SQL is reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_ryft.listener import capture
+from airflow_provider_ryft.listener.statement import Statement
+
+
+class Counting:
+    """A recorder that counts."""
+
+    statements = 0
+
+    def begin(self, statement: Statement) -> None:
+        Counting.statements += 1
+
+    def end(self, statement: Statement) -> None:
+        """Take no note."""
+
+
+def pytest_runtest_setup() -> None:
+    capture.install()
+    capture.start(Counting())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    capture.stop()
+
+
+def pytest_sessionfinish() -> None:
+    print(f"\nOBSERVED {Counting.statements}")
