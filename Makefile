@@ -1,6 +1,7 @@
 # make demo             run a DAG in real Airflow and show what the sandbox received
 # make test             the whole suite
 # make lint             ruff and mypy
+# make bench            what reporting costs a task
 # make installed        build the wheel, install it into an empty environment, and import all of it
 # make constraints      pin what is installed now
 # AIRFLOW=2.11          any of these on Airflow 2.11 rather than 3.3
@@ -32,7 +33,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet
 CREATE := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: demo test lint installed constraints clean
+.PHONY: demo test lint bench installed constraints clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/python demo.py
@@ -44,6 +45,9 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict airflow_provider_ryft
+
+bench: $(VENV)/.test
+	$(VENV)/bin/python benchmarks/cost.py
 
 installed: $(VENV)/.test
 	rm -rf .cache/dist .cache/empty

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,8 +16,6 @@ import pytest
 
 MUST_RUN = "RYFT_TEST_SERVICES"
 
-# A role of its own, so that its lines in the log are its own; it logs each statement with its duration.
-POSTGRES_ROLE = "ryft_matrix"
 # PostgreSQL trusts loopback here; the text is there to be looked for.
 POSTGRES_PASSWORD = "-".join(["pa55word", "of", "the", "matrix"])
 
@@ -26,8 +27,9 @@ def require(reason: str) -> None:
     pytest.skip(reason)
 
 
-def postgres() -> dict[str, Any]:
-    """Return an Airflow connection to PostgreSQL as a role whose statements the server logs."""
+@contextmanager
+def postgres() -> Iterator[dict[str, Any]]:
+    """Give an Airflow connection to PostgreSQL as a role of its own, whose statements the server logs."""
     import psycopg2
 
     try:
@@ -36,21 +38,25 @@ def postgres() -> dict[str, Any]:
         require(f"there is no PostgreSQL on loopback: {error}")
         raise
     admin.autocommit = True
+    role = f"ryft_test_{os.getpid()}_{secrets.token_hex(4)}"
     with admin.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (POSTGRES_ROLE,))
-        if cursor.fetchone() is None:
-            cursor.execute(f"CREATE ROLE {POSTGRES_ROLE} SUPERUSER LOGIN PASSWORD '{POSTGRES_PASSWORD}'")
-        cursor.execute(f"ALTER ROLE {POSTGRES_ROLE} SET log_min_duration_statement = 0")
-        cursor.execute(f"ALTER ROLE {POSTGRES_ROLE} SET log_min_error_statement = 'error'")
-    admin.close()
-    return {
-        "conn_type": "postgres",
-        "host": "127.0.0.1",
-        "port": 5432,
-        "login": POSTGRES_ROLE,
-        "password": POSTGRES_PASSWORD,
-        "schema": "test",
-    }
+        cursor.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{POSTGRES_PASSWORD}'")
+        cursor.execute(f"ALTER ROLE {role} SET log_min_duration_statement = 0")
+        cursor.execute(f"ALTER ROLE {role} SET log_min_error_statement = 'error'")
+        try:
+            yield {
+                "conn_type": "postgres",
+                "host": "127.0.0.1",
+                "port": 5432,
+                "login": role,
+                "password": POSTGRES_PASSWORD,
+                "schema": "test",
+            }
+        finally:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
+            cursor.execute(f"DROP OWNED BY {role}")
+            cursor.execute(f"DROP ROLE {role}")
+            admin.close()
 
 
 def mariadb() -> dict[str, Any]:
@@ -79,9 +85,13 @@ class Logged:
 
 
 class PostgresLog:
-    """What PostgreSQL writes down of the role from now on."""
+    """What PostgreSQL writes down of a role from now on.
 
-    def __init__(self) -> None:
+    :param role: its name
+    """
+
+    def __init__(self, role: str) -> None:
+        self._role = role
         path = _log_path()
         if path is None:
             require("PostgreSQL's log can't be found")
@@ -95,19 +105,19 @@ class PostgresLog:
             file.seek(self._from)
             text = file.read().decode()
         entries = re.split(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[)", text, flags=re.MULTILINE)
-        return [found for entry in entries if (found := _statement(entry)) is not None]
+        return [found for entry in entries if (found := _statement(entry, self._role)) is not None]
 
 
 _ENTRY = re.compile(
     r"(?P<at>\S+ \S+) \S+ \[\d+\] (?P<user>\w+)@\w+ (?:"
-    r"LOG:  duration: (?P<ms>[0-9.]+) ms  statement: |STATEMENT:  )(?P<text>.*)",
+    r"LOG:  duration: (?P<ms>[0-9.]+) ms  (?:statement|execute [^:]+): |STATEMENT:  )(?P<text>.*)",
     re.DOTALL,
 )
 
 
-def _statement(entry: str) -> Logged | None:
+def _statement(entry: str, role: str) -> Logged | None:
     match = _ENTRY.match(entry)
-    if match is None or match["user"] != POSTGRES_ROLE:
+    if match is None or match["user"] != role:
         return None
     ended_at = datetime.fromisoformat(match["at"]).replace(tzinfo=timezone.utc)
     duration_ms = float(match["ms"]) if match["ms"] else None

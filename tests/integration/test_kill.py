@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,11 @@ RAN = {
 
 
 @pytest.fixture
-def home(airflow_home: AirflowHome) -> AirflowHome:
+def home(airflow_home: AirflowHome) -> Iterator[AirflowHome]:
     shutil.copy(DAG, airflow_home.dags)
-    airflow_home.connect("pg", **services.postgres())
-    return airflow_home
+    with services.postgres() as connection:
+        airflow_home.connect("pg", **connection)
+        yield airflow_home
 
 
 def run(home: AirflowHome, task_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     names = ["tests_common", "tests_common.test_utils", *(f"tests_common.test_utils.{name}" for name in utilities)]
     for name in (*names, "tests_common.test_utils.operators", "tests_common.test_utils.operators.run_deferrable"):
         sys.modules[name] = StandIn(name)
+    # It needs a library of the system; all they use of it is what any cursor has.
+    sys.modules["pyodbc"] = StandIn("pyodbc")
+    sys.modules["pyodbc"].Cursor = sqlite3.Cursor  # type: ignore[attr-defined]
     sys.modules["tests_common.test_utils.common_sql"].mock_db_hook = mock_db_hook  # type: ignore[attr-defined]
     sys.modules["tests_common.test_utils.version_compat"].timezone = timezone  # type: ignore[attr-defined]
 

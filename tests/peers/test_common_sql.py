@@ -59,6 +59,6 @@ def test_the_peer_s_tests_do_not_notice(peer: Path, tmp_path: Path) -> None:
     alone, _ = outcomes(peer, tmp_path)
     observed, output = outcomes(peer, tmp_path, "observed")
     assert observed == alone
-    assert list(alone.values()).count("PASSED") > 100
+    assert list(alone.values()).count("PASSED") > 60
     (statements,) = re.findall(r"^OBSERVED (\d+)", output, flags=re.MULTILINE)
     assert int(statements) > 20
