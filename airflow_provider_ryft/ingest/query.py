@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from enum import Enum
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
@@ -106,10 +107,11 @@ class _Record:
             value = getattr(self, attribute)
             if value == key.absent:
                 continue
-            *parents, name = key.path.split(".")
-            target = payload
-            for parent in parents:
-                target = target.setdefault(parent, {})
+            name, target = key.path, payload
+            if "." in name:
+                *parents, name = name.split(".")
+                for parent in parents:
+                    target = target.setdefault(parent, {})
             target[name] = _plain(value)
         return payload
 
@@ -171,6 +173,8 @@ def _shown(value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    if type(value) is str:  # most values are
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -178,7 +182,7 @@ def _plain(value: object) -> object:
     if isinstance(value, _Record):
         return value.to_payload()
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [item if type(item) is str else _plain(item) for item in value]
     return value
 
 
@@ -191,6 +195,8 @@ def _optional(check: Check) -> Check:
 
 def _text(name: str, value: object) -> str:
     """Accept text, and make it what UTF-8 can carry: a pair of surrogates is its character, a lone one ``U+FFFD``."""
+    if type(value) is str and value.isascii():
+        return value
     if not isinstance(value, str):
         raise InvalidQueryError(name, f"must be text, not {_show(value)}")
     try:
@@ -294,6 +300,8 @@ def _parse(text: str) -> datetime | None:
 def _tags(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         raise InvalidQueryError(name, f"must be a list of texts, not {_show(value)}")
+    if all(type(tag) is str and tag.isascii() for tag in value):
+        return tuple(value)
     return tuple(_text(f"{name}[{position}]", tag) for position, tag in enumerate(value))
 
 
@@ -318,6 +326,31 @@ def _failure(name: str, value: object) -> FailureInfo:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _json(value: object) -> str:
+    """Return a value of a query as JSON; an encoder is made only for what is neither simple nor recurring."""
+    kind = type(value)
+    if kind is float or kind is int:
+        return repr(value)  # which is finite
+    if isinstance(value, datetime):
+        return f'"{_plain(value)}"'
+    if _recurs(value):
+        return _recurring_json(value)
+    return _ENCODER.encode(_plain(value))
+
+
+def _recurs(value: object) -> bool:
+    """Tell a context, tags, and a failure without a number (1 and 1.0 are equal, and are not written alike)."""
+    if isinstance(value, FailureInfo):
+        return value.error_code is None
+    return isinstance(value, QueryContext) or (type(value) is tuple and all(type(item) is str for item in value))
+
+
+@lru_cache(maxsize=32)
+def _recurring_json(value: object) -> str:
+    """Return the JSON of what is the same for many queries in a row."""
+    return _ENCODER.encode(_plain(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,5 +450,7 @@ class Query(_Record):
     def encode(self) -> bytes:
         """Return the payload as one line of UTF-8 JSON; it is encoded once, however often it is asked for."""
         if self._line is None:
-            object.__setattr__(self, "_line", _ENCODER.encode(self.to_payload()).encode())
+            values = ((key, getattr(self, attribute)) for attribute, key in self._keys.items())
+            parts = [f'"{key.path}":{_json(value)}' for key, value in values if value != key.absent]
+            object.__setattr__(self, "_line", f"{{{','.join(parts)}}}".encode())
         return self._line  # type: ignore[return-value]  # set just above

@@ -26,7 +26,14 @@ from airflow_provider_ryft import __version__
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
 from airflow_provider_ryft.listener.failures import failure_info
-from airflow_provider_ryft.listener.secrets import Head, MaskingError, discreet, redact, redact_head
+from airflow_provider_ryft.listener.secrets import (
+    Head,
+    MaskingError,
+    discreet,
+    known_secrets,
+    redact,
+    redact_head,
+)
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
 from airflow_provider_ryft.sql.masking import mask_literals
@@ -138,6 +145,8 @@ class Describer:
         self._settings = settings
         self._tags = (*facts.tags(), *settings.tags)
         self._connected: dict[str | None, _Connected] = {}
+        self._last_text: tuple[object, _Text] | None = None
+        self._last_masked: tuple[object, tuple[Place, tuple[str, ...]]] | None = None
         self.left_out: Counter[str] = Counter()
 
     def query(self, statement: Statement) -> Query:
@@ -166,11 +175,12 @@ class Describer:
 
     def _describe(self, statement: Statement, failure: FailureInfo | None, duration: float, *tags: str) -> Query:
         connected = self._connection(statement)
-        text = self._text(statement.text, connected.dialect)
-        if failure is not None:
+        known = known_secrets()
+        text = self._text_once(statement.text, connected.dialect, known)
+        if failure is not None and failure is not _INTERRUPTED:
             failure = replace(failure, failure_message=self._message(failure.failure_message, text))
         kind = self._part("query type", lambda: self._kind(statement.text, connected.dialect), None)
-        where, described = self._masked(connected.place, (*self._tags, *connected.tags))
+        where, described = self._masked_once(connected, known)
         return Query(
             context=_context(where, kind, _text(statement.server_version)),
             query_id=_text(statement.engine_id) or statement.query_id,
@@ -212,6 +222,22 @@ class Describer:
             found,
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
+
+    def _text_once(self, text: str, spoken: str | None, known: tuple[object, ...]) -> _Text:
+        """Return :meth:`_text`; a statement is described when it begins and when it ends, mostly with none between."""
+        asked = (text, spoken, known)
+        last = self._last_text
+        if last is None or last[0] != asked or last[1].redacted is None:
+            last = self._last_text = (asked, self._text(text, spoken))
+        return last[1]
+
+    def _masked_once(self, connected: _Connected, known: tuple[object, ...]) -> tuple[Place, tuple[str, ...]]:
+        """Return :meth:`_masked`: the same for all statements of a connection, until a secret becomes known."""
+        asked = (connected.place, connected.tags, known)
+        last = self._last_masked
+        if last is None or last[0] != asked or last[1] == _UNTOLD:
+            last = self._last_masked = (asked, self._masked(connected.place, (*self._tags, *connected.tags)))
+        return last[1]
 
     def _text(self, text: str, spoken: str | None) -> _Text:
         """Mask a text, then cut it, so that nothing survives by being cut in half."""
@@ -269,9 +295,11 @@ class Describer:
         except MaskingError as error:
             self.left_out["tags and context"] += 1
             log.debug("The tags and the context of a statement are withheld: %s", error)
-            return Place(), ("tags:withheld",)
+            return _UNTOLD
         return _split(masked)
 
+
+_UNTOLD = Place(), ("tags:withheld",)
 
 _LONGEST_LOOKED_AT = 1 << 16
 _LONGEST_SHORT = 1 << 12
@@ -307,6 +335,7 @@ def _split(masked: str) -> tuple[Place, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _context(where: Place, kind: QueryType | None, server_version: str | None) -> QueryContext:
     return QueryContext(
         catalog=where.catalog,

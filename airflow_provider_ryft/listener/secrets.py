@@ -49,6 +49,17 @@ def redact(text: str) -> str:
     return text
 
 
+def known_secrets() -> tuple[object, ...]:
+    """Return what stands for the secrets that are known now: equal as long as no other one becomes known.
+
+    A masker makes a new pattern whenever it is told of a secret.
+    """
+    modules = [sys.modules[name] for name in _MASKERS if name in sys.modules]
+    return tuple(
+        module._secrets_masker().replacer if hasattr(module, "_secrets_masker") else object() for module in modules
+    )
+
+
 class Head(NamedTuple):
     """The beginning of a text, without secrets.
 
