@@ -104,7 +104,7 @@ def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             runs[key] = found[0]
         if key not in runs:
             dag.sync_to_db()
-            when = NOW + timedelta(hours=len(runs))
+            when = NOW + timedelta(hours=len(DagRun.find(dag_id=key[0])))
             runs[key] = dag.create_dagrun(
                 run_id=wanted["run_id"],
                 run_type=DagRunType.MANUAL,
