@@ -1,4 +1,4 @@
-"""Tasks whose process is killed: before, in and after a statement, and while its report is delivered."""
+"""Tasks whose process gets a signal: before, in and after a statement, and while its report is posted and sealed."""
 
 from __future__ import annotations
 
@@ -6,70 +6,76 @@ import os
 import signal
 import threading
 from datetime import datetime, timezone
+from typing import Any
 
 from airflow.providers.common.compat.sdk import dag, task
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 
 
-def die(number: int) -> None:
+def send(number: int) -> None:
     """Send this process a signal."""
     os.kill(os.getpid(), number)
 
 
-def die_soon(number: int) -> None:
+def send_soon(number: int) -> None:
     """Send this process a signal in a second, whatever it does then."""
-    timer = threading.Timer(1.0, die, [number])
+    timer = threading.Timer(1.0, send, [number])
     timer.daemon = True
     timer.start()
 
 
-def die_at_rename() -> None:
-    """Be killed where the next file is renamed."""
-    os.rename = os.replace = lambda *_args, **_kwargs: die(signal.SIGKILL)  # type: ignore[assignment]
+def send_at_rename(number: int) -> None:
+    """Send this process a signal where it renames its next file."""
+    rename = os.rename
+
+    def dying(*arguments: Any, **options: Any) -> None:
+        os.rename = rename
+        send(number)
+        rename(*arguments, **options)
+
+    os.rename = dying  # type: ignore[assignment]
 
 
-@dag(schedule=None, start_date=START, catchup=False)
+@dag(schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False)
 def dying() -> None:
-    """Tasks that are killed."""
+    """A task for each signal and each moment."""
+    for name, number in SIGNALS.items():
 
-    @task
-    def kill_before() -> None:
-        PostgresHook("pg").run(["SELECT 'kill_before', 1", "SELECT 'kill_before', 2"])
-        die(signal.SIGKILL)
+        @task(task_id=f"{name}_before")
+        def before(number: int = number) -> None:
+            send(number)
+            PostgresHook("pg").run("SELECT 'before'")
 
-    @task
-    def kill_during() -> None:
-        PostgresHook("pg").run("SELECT 'kill_during', 'finished'")
-        die_soon(signal.SIGKILL)
-        PostgresHook("pg").run("SELECT 'kill_during', 'running', pg_sleep(4)")
+        @task(task_id=f"{name}_during")
+        def during(number: int = number) -> None:
+            PostgresHook("pg").run("SELECT 'during', 'finished'")
+            send_soon(number)
+            PostgresHook("pg").run("SELECT 'during', 'running', pg_sleep(3)")
 
-    @task
-    def kill_in_post() -> None:
-        PostgresHook("pg").run("SELECT 'kill_in_post'")
-        die_soon(signal.SIGKILL)
+        @task(task_id=f"{name}_after")
+        def after(number: int = number) -> None:
+            PostgresHook("pg").run(["SELECT 'after', 1", "SELECT 'after', 2"])
+            send(number)
 
-    @task
-    def kill_at_rename() -> None:
-        PostgresHook("pg").run("SELECT 'kill_at_rename'")
-        die_at_rename()
+        @task(task_id=f"{name}_in_post")
+        def in_post(number: int = number) -> None:
+            PostgresHook("pg").run("SELECT 'in_post'")
+            send_soon(number)
 
-    @task
-    def term_before() -> None:
-        PostgresHook("pg").run("SELECT 'term_before'")
-        die(signal.SIGTERM)
+        @task(task_id=f"{name}_at_rename")
+        def at_rename(number: int = number) -> None:
+            PostgresHook("pg").run("SELECT 'at_rename'")
+            send_at_rename(number)
 
-    @task
-    def term_during() -> None:
-        die_soon(signal.SIGTERM)
-        PostgresHook("pg").run("SELECT 'term_during', pg_sleep(2)")
+        before(), during(), after(), in_post(), at_rename()
 
     @task
     def afterwards() -> None:
         PostgresHook("pg").run("SELECT 'afterwards'")
 
-    kill_before(), kill_during(), kill_in_post(), kill_at_rename(), term_before(), term_during(), afterwards()
+    afterwards()
 
 
 dying()
