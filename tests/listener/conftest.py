@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -47,18 +46,6 @@ class Remembering:
     def only(self) -> Statement:
         assert len(self.texts) == 1, self.texts
         return self.ended[0]
-
-
-@pytest.fixture(autouse=True)
-def secrets_stay_in_their_test() -> Iterator[None]:
-    """Forget the passwords of a test's connections: 2.11 masks a short one in every text of every later test."""
-    from airflow_provider_ryft.listener import secrets
-
-    found = [sys.modules[name]._secrets_masker() for name in secrets._MASKERS if name in sys.modules]
-    before = [(masker, set(masker.patterns), masker.replacer) for masker in found]
-    yield
-    for masker, patterns, replacer in before:
-        masker.patterns, masker.replacer = patterns, replacer
 
 
 @pytest.fixture
