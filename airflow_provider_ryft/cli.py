@@ -68,7 +68,7 @@ class Command:
         return code
 
 
-_PATH = Option("--path", metavar="FOLDER", help="the outbox; that of [ryft] outbox_path if not given")
+_PATH = Option("--path", metavar="PLACE", help="the outbox, a folder or a URL; that of [ryft] outbox_path if not given")
 _CONN_ID = Option("--conn-id", metavar="ID", help="the connection to Ryft; that of [ryft] conn_id if not given")
 _OUTPUT = Option("--output", choices=("table", "json"), default="table", help="for people or for programs")
 

@@ -193,8 +193,9 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "outbox_path": {
                         "description": (
-                            "The folder for queries that are not delivered yet; ``ryft-outbox`` in Airflow's home if "
-                            "empty."
+                            "Where queries wait that are not delivered yet: a folder, or, where disks do not last, a "
+                            "place in an object store such as ``s3://conn_id@bucket/ryft``; ``ryft-outbox`` in "
+                            "Airflow's home if empty."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

@@ -47,10 +47,16 @@ class Settings:
     delivery: str = "inline"
 
     def outbox_folder(self) -> str:
-        """Return where this machine's outbox is: ``outbox_path``, or a folder below Airflow's home."""
+        """Return where this machine's outbox is: ``outbox_path`` if it is a folder, or one below Airflow's home."""
         from airflow.configuration import AIRFLOW_HOME
 
-        return self.outbox_path or os.path.join(AIRFLOW_HOME, "ryft-outbox")
+        folder = "" if is_url(self.outbox_path) else self.outbox_path
+        return folder or os.path.join(AIRFLOW_HOME, "ryft-outbox")
+
+
+def is_url(path: str) -> bool:
+    """Tell whether an outbox is in an object store, and not in a folder."""
+    return "://" in path
 
 
 def read() -> Settings:
@@ -187,10 +193,13 @@ def _seconds(most: float) -> Callable[[str], float]:
     return parse
 
 
-def _folder(text: str) -> str:
-    if "://" in text:
-        raise ConfigurationError("it must be a folder of a file system, not the address of an object store")
-    return os.path.expanduser(text)
+def _place(text: str) -> str:
+    if not is_url(text):
+        return os.path.expanduser(text)
+    scheme, _, rest = text.partition("://")
+    if not scheme.isalnum() or not rest.strip("/"):
+        raise ConfigurationError("it must be a folder, or a place in an object store such as s3://conn_id@bucket/ryft")
+    return text.rstrip("/")
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -214,7 +223,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "exclude_connections": _list,
     "exclude_connection_types": _list,
     "selective_enable": _flag,
-    "outbox_path": _folder,
+    "outbox_path": _place,
     "outbox_max_bytes": _whole_number(1 << 16),
     "outbox_max_age": _seconds(10 * 365 * 86400.0),
     # Airflow ends a task's process 20 s after its work, and other listeners want their share.

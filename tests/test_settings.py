@@ -42,6 +42,7 @@ BAD = {
     "mask_literals": ["yse"],
     "max_query_length": ["10", "many", "1e6", "-1"],
     "selective_enable": ["tru"],
+    "outbox_path": ["s3://", "://bucket", "not a scheme://bucket"],
     "outbox_max_bytes": ["0", "1 MiB"],
     "outbox_max_age": ["0", "nan", "-1", "a week", "inf"],
     "delivery_timeout": ["0", "16", "nan", "soon"],
@@ -173,4 +174,10 @@ def test_settings_cannot_be_changed() -> None:
 def test_the_outbox_is_in_airflows_home_unless_it_is_given() -> None:
     """Without a folder of its own the outbox is where Airflow keeps its own files."""
     assert Settings(outbox_path="/var/lib/ryft").outbox_folder() == "/var/lib/ryft"
+    assert Settings(outbox_path="s3://bucket/ryft").outbox_folder() == Settings().outbox_folder()
     assert Settings().outbox_folder() == os.path.join(os.environ["AIRFLOW_HOME"], "ryft-outbox")
+
+
+def test_the_outbox_may_be_in_an_object_store() -> None:
+    """The name of a connection in it is Airflow's way to say how to get in."""
+    assert parsed({"outbox_path": "s3://aws_default@bucket/ryft/"}).outbox_path == "s3://aws_default@bucket/ryft"

@@ -13,7 +13,7 @@ from airflow_provider_ryft import settings
 from airflow_provider_ryft.commands.outbox import open_outbox
 from airflow_provider_ryft.commands.output import ago, duration, show, size
 from airflow_provider_ryft.ingest.outbox import Outbox
-from airflow_provider_ryft.settings import Settings
+from airflow_provider_ryft.settings import Settings, is_url
 
 PLUGIN = "ryft"
 
@@ -100,7 +100,7 @@ def _server(conn_id: str) -> tuple[bool, str]:
 
 
 def _outbox(outbox: Outbox, options: Settings) -> tuple[bool, str]:
-    if not os.path.isdir(outbox.path):
+    if not is_url(outbox.path) and not os.path.isdir(outbox.path):
         # It is not made here: who runs this may be another user than the one that runs tasks.
         return True, f"{outbox.path} is not there yet; the first task that runs SQL makes it"
     trouble = outbox.try_writing()

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from airflow_provider_ryft import settings
+from airflow_provider_ryft import outboxes, settings
 from airflow_provider_ryft.commands.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.ingest.outbox import Outbox, Stats
 from airflow_provider_ryft.ingest.shipper import Shipped, ship
+from airflow_provider_ryft.settings import is_url
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
@@ -56,6 +57,8 @@ def _as_json(outbox: Outbox, stats: Stats) -> dict[str, Any]:
 
 
 def _state_lines(outbox: Outbox, stats: Stats) -> Iterator[str]:
+    if is_url(outbox.path):
+        yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
     if stats.opens_in:
         yield f"The server is left alone for {duration(stats.opens_in)}: {stats.state.breaker.reason}"
     counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
@@ -191,12 +194,7 @@ def _agrees(question: str) -> bool:
 
 def open_outbox(arguments: argparse.Namespace) -> Outbox:
     """Return the outbox that the command is about."""
-    options = settings.read()
-    return Outbox(
-        arguments.path or options.outbox_folder(),
-        max_bytes=options.outbox_max_bytes,
-        max_age=options.outbox_max_age,
-    )
+    return outboxes.find(arguments.path, settings.read())
 
 
 def _connect(conn_id: str | None) -> Callable[[], IngestClient]:

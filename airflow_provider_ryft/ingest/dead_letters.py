@@ -55,13 +55,18 @@ class DeadLetter:
         return cls(line, int(head["status"]), str(head["message"]), str(head["at"]))
 
 
+def letters_of(refused: Iterable[Refused]) -> list[bytes]:
+    """Return a line for each query that the server refused just now."""
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [DeadLetter(one.line, one.status, one.message, at).encode() for one in refused]
+
+
 def bury(folder: Folder, refused: Iterable[Refused]) -> None:
     """Keep what the server refused.
 
     :raises OSError: if the disk does not take it
     """
-    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    letters = [DeadLetter(one.line, one.status, one.message, at).encode() for one in refused]
+    letters = letters_of(refused)
     name, descriptor = folder.new(DEAD, UNFINISHED)
     path = folder.file(DEAD, f"{name.stem}{UNFINISHED}")
     size = sum(map(len, letters))

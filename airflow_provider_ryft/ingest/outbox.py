@@ -167,7 +167,7 @@ class Outbox:
         for one in letters[:3]:
             log.warning("The Ingest API refused query %s (%d): %s", one.query_id, one.status, one.message)
         try:
-            dead_letters.bury(self._folder, letters)
+            self._bury(letters)
         except OSError as error:
             self._folder.complain(error)
             return False
@@ -265,6 +265,9 @@ class Outbox:
         return purged
 
     # --- how
+
+    def _bury(self, refused: list[Refused]) -> None:
+        dead_letters.bury(self._folder, refused)
 
     def _adopt(self, place: str) -> int:
         adopted = 0

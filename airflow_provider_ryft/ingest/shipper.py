@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
 from airflow_provider_ryft.ingest.breaker import Gate
 from airflow_provider_ryft.ingest.claims import MAX_CLAIMS, Claims, Segment
-from airflow_provider_ryft.ingest.journal import Journal
+from airflow_provider_ryft.ingest.journal import Journal, Kept
 from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.ingest.segment import Name
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient, PushResult
+    from airflow_provider_ryft.ingest.object_store import StoreOutbox
 
 Key = TypeVar("Key")
 
 _LEAST = 0.2  # seconds without which no request is begun: its answer could not be waited for
 _RESERVE = 0.25  # seconds that are left for the disk
+_FOR_STORE = 0.375  # of the time of a task's end: what is left for an object store when a server does not answer
 _FAIR = 1.0  # seconds without an answer that count as a failure of the server
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,8 @@ class Shipped:
 
     :param accepted: how many the server took
     :param refused: how many it refused, which are dead letters now
-    :param kept: of a journal: how many are on disk, to be sent later
+    :param kept: of a journal: how many are on disk or in an object store, to be sent later
+    :param stored: how many of these are in the object store
     :param lost: of a journal: how many could neither be delivered nor kept
     :param requests: how many HTTP requests were sent
     :param bytes: how many bytes of JSON they carried
@@ -50,6 +53,7 @@ class Shipped:
     accepted: int = 0
     refused: int = 0
     kept: int = 0
+    stored: int = 0
     lost: int = 0
     requests: int = 0
     bytes: int = 0
@@ -73,7 +77,13 @@ def ship(outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float
 
 
 def flush(
-    outbox: Outbox, journal: Journal, connect: Callable[[], IngestClient], *, deadline: float, leftovers: float = 1.0
+    outbox: Outbox,
+    journal: Journal,
+    connect: Callable[[], IngestClient],
+    *,
+    deadline: float,
+    leftovers: float = 1.0,
+    store: StoreOutbox | None = None,
 ) -> Shipped:
     """Send a journal at the end of its task, and then some of what earlier tasks left; close the journal.
 
@@ -86,8 +96,11 @@ def flush(
     :param connect: makes a client; called only if there is something to send
     :param deadline: seconds for all of it
     :param leftovers: seconds of these, at the most, for what earlier tasks left
+    :param store: where what the server does not take or refuses is put, if this machine's disk is not to keep it
     """
-    with _Courier(outbox, connect, deadline) as courier:
+    ends = time.monotonic() + deadline
+    seconds = deadline * (1 - _FOR_STORE) if store else deadline
+    with _Courier(store or outbox, connect, seconds) as courier:
         pending = journal.pending()
         client = courier.open() if pending else None
         if client is not None:
@@ -98,6 +111,7 @@ def flush(
                 journal.settle(settled)
             if courier.doubt:
                 courier.give_up(courier.doubt)
+        stored = store.take(journal) if store else 0
         closed = journal.close()
         courier.shipped.kept, courier.shipped.lost = closed.kept, closed.lost
         if not courier.has_stopped and (courier.shipped.accepted or closed.kept):
@@ -105,7 +119,33 @@ def flush(
             outbox.adopt_orphans()
             settled_of = _ship_ready(outbox, courier)
             courier.shipped.kept -= sum(settled_of[stem] for stem in closed.stems)
+        if store:
+            courier.shipped.stored = stored + (_take_in(store, closed, ends) if courier.shipped.kept else 0)
+            courier.shipped.kept += stored
     return courier.shipped
+
+
+def keep(journal: Journal, store: StoreOutbox | None = None, *, deadline: float = 0.0, problem: str = "") -> Shipped:
+    """Close a journal without asking the server, and tell where its queries are now.
+
+    :param journal: what to keep, to be sent later
+    :param store: where it is put, if this machine's disk is not to keep it
+    :param deadline: seconds after which no more is put there
+    :param problem: why it is not sent, for a person to read
+    """
+    ends = time.monotonic() + deadline
+    stored = store.take(journal) if store else 0
+    closed = journal.close()
+    kept = closed.kept + stored
+    if store and closed.kept:
+        stored += _take_in(store, closed, ends)
+    return Shipped(kept=kept, stored=stored, lost=closed.lost, problem=problem)
+
+
+def _take_in(store: StoreOutbox, closed: Kept, ends: float) -> int:
+    """Put what is on this machine's disk into the store; return how many queries of a closed journal were among it."""
+    taken = store.take_in(until=ends - _RESERVE)
+    return sum(taken[stem] for stem in closed.stems)
 
 
 class _Courier:

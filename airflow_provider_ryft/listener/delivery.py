@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.ingest.journal import Journal
+from airflow_provider_ryft.ingest.object_store import StoreOutbox
 from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.listener import metrics
 from airflow_provider_ryft.settings import Settings
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.shipper import Shipped
 
 log = logging.getLogger(__name__)
+
+_LEFT_TO_OTHERS = "[ryft] delivery is outbox"
+
+# Seconds after which a server is so slow that the object store may be needed. To import what it takes and to connect
+# may last longer than the time that is left for it in the end.
+_SLOW = 0.5
 
 _warm = False
 
@@ -42,6 +49,18 @@ def _import() -> None:
         import_module("airflow_provider_ryft.hooks.ryft")
 
 
+@contextmanager
+def _if_slow(do: Callable[[], None]) -> Iterator[None]:
+    """Do something meanwhile if what follows takes long."""
+    timer = threading.Timer(_SLOW, do)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class UnconfiguredError(RyftError):
     """Nobody made the connection to Ryft, so nobody wants anything reported."""
 
@@ -53,13 +72,23 @@ class Delivery:
     :param outbox: of the journal
     :param journal: what to deliver
     :param tags: of the metrics
+    :param store: where what is not delivered is put, if the outbox's disk is not to keep it
     """
 
-    def __init__(self, settings: Settings, outbox: Outbox, journal: Journal, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        journal: Journal,
+        tags: Mapping[str, str],
+        store: StoreOutbox | None = None,
+    ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._journal = journal
         self._tags = tags
+        self._store = store
+        self._ends = 0.0
         self._shipped: Shipped | None = None
         self._is_unconfigured = False
 
@@ -68,11 +97,12 @@ class Delivery:
 
         :param captured: how many statements the journal is about
         """
-        if self._settings.delivery == "outbox":
+        if self._settings.delivery == "outbox" and self._store is None:
             closed = self._journal.close()
-            self._tell(captured, kept=closed.kept, lost=closed.lost, problem="[ryft] delivery is outbox")
+            self._tell(captured, kept=closed.kept, lost=closed.lost, problem=_LEFT_TO_OTHERS)
             return
         started = monotonic()
+        self._ends = started + self._settings.delivery_timeout
         thread = threading.Thread(target=self._deliver, name="ryft-delivery", daemon=True)
         thread.start()
         thread.join(self._settings.delivery_timeout)
@@ -93,6 +123,7 @@ class Delivery:
                 reported=shipped.accepted,
                 refused=shipped.refused,
                 kept=shipped.kept,
+                stored=shipped.stored,
                 lost=shipped.lost,
                 problem=shipped.problem,
             )
@@ -100,15 +131,20 @@ class Delivery:
     def _deliver(self) -> None:
         from airflow_provider_ryft.ingest.shipper import flush
 
+        if self._settings.delivery == "outbox":
+            self._keep(_LEFT_TO_OTHERS)
+            return
         try:
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.opens_in() else self._client()
-            self._shipped = flush(
-                self._outbox,
-                self._journal,
-                lambda: client or self._client(),
-                deadline=self._settings.delivery_timeout,
-            )
+            with _if_slow(self._store.get_ready) if self._store else nullcontext():
+                self._shipped = flush(
+                    self._outbox,
+                    self._journal,
+                    lambda: client or self._client(),
+                    deadline=self._settings.delivery_timeout,
+                    store=self._store,
+                )
         except UnconfiguredError as error:
             self._without_connection(str(error))
         except RyftError as error:
@@ -117,17 +153,17 @@ class Delivery:
             self._keep(f"the delivery failed with {type(error).__name__}")  # whose message may hold anything
 
     def _keep(self, problem: str) -> None:
-        from airflow_provider_ryft.ingest.shipper import Shipped
+        from airflow_provider_ryft.ingest.shipper import keep
 
-        closed = self._journal.close()
-        self._shipped = Shipped(kept=closed.kept, lost=closed.lost, problem=problem)
+        self._shipped = keep(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
 
     def _without_connection(self, problem: str) -> None:
-        """Forget the journal, unless this machine once delivered one.
+        """Forget the journal, unless this machine once delivered one, or can't remember whether it did.
 
-        Airflow 3 says "not defined" also when its API server, or a secrets backend, could not be asked.
+        Airflow 3 says "not defined" also when its API server, or a secrets backend, could not be asked. A machine that
+        keeps its queries in an object store does so because its disk, and what it remembers, does not last.
         """
-        if self._outbox.state.read().last_success:
+        if self._store is not None or self._outbox.state.read().last_success:
             self._keep(problem)
         else:
             self._is_unconfigured = True
@@ -145,13 +181,22 @@ class Delivery:
             raise UnconfiguredError(f"There is no connection {self._settings.conn_id!r}.") from None
 
     def _tell(
-        self, captured: int, *, reported: int = 0, refused: int = 0, kept: int = 0, lost: int = 0, problem: str = ""
+        self,
+        captured: int,
+        *,
+        reported: int = 0,
+        refused: int = 0,
+        kept: int = 0,
+        stored: int = 0,
+        lost: int = 0,
+        problem: str = "",
     ) -> None:
         for name, number in (("reported", reported), ("refused", refused), ("kept", kept), ("dropped", lost)):
             metrics.count(name, number, self._tags)
         parts = [f"{reported} reported"]
         parts += [f"{refused} refused, which are dead letters"] if refused else []
-        parts += [f"{kept} kept in {self._outbox.path} to be sent later"] if kept else []
+        parts += [f"{stored} kept in {self._store.path} to be sent later"] if self._store and stored else []
+        parts += [f"{kept - stored} kept in {self._outbox.path} to be sent later"] if kept > stored else []
         parts += [f"{lost} lost"] if lost else []
         why = f" ({problem})" if problem else ""
         log.log(

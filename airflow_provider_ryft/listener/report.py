@@ -14,9 +14,8 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_ryft import settings as options
+from airflow_provider_ryft import outboxes, settings as options
 from airflow_provider_ryft.compat import runs_here
-from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.listener import capture, operators
 from airflow_provider_ryft.listener.delivery import Delivery, warm_up
 from airflow_provider_ryft.listener.describe import Describer, TaskFacts
@@ -101,9 +100,8 @@ class Report:
         self._policy = Policy(settings)
         self._facts = TaskFacts.of(task_instance)
         self._describer = Describer(settings, self._facts)
-        self._outbox = Outbox(
-            settings.outbox_folder(), max_bytes=settings.outbox_max_bytes, max_age=settings.outbox_max_age
-        )
+        self._outbox = outboxes.local(settings)
+        self._store = outboxes.store(settings)
         self._journal = self._outbox.journal()
         self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
         self._counts: Counter[str] = Counter()
@@ -155,7 +153,7 @@ class Report:
             return
         tags = {"dag_id": self._facts.dag_id or "", "task_id": self._facts.task_id or ""}
         count("captured", self._counts["captured"], tags)
-        delivery = Delivery(self._settings, self._outbox, self._journal, tags)
+        delivery = Delivery(self._settings, self._outbox, self._journal, tags, self._store)
         delivery.run(self._counts["captured"])
 
     def _count(self, what: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_ryft import settings
+from airflow_provider_ryft import outboxes, settings
 from airflow_provider_ryft.exceptions import (
     ConfigurationError,
     DeliveryError,
@@ -19,7 +19,6 @@ from airflow_provider_ryft.exceptions import (
     RefusedQueriesError,
 )
 from airflow_provider_ryft.hooks.ryft import RyftIngestHook
-from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.ingest.query import Query, QueryContext
 from airflow_provider_ryft.ingest.shipper import ship
 
@@ -143,9 +142,11 @@ class RyftShipOutboxOperator(BaseOperator):
     """Send the queries that tasks on this machine could not deliver, and those of tasks that were killed.
 
     The next task that delivers its own queries sends some of them too; this operator sends all. Run it on each machine
-    that runs tasks (``queue``), unless they share an outbox.
+    that runs tasks (``queue``), unless they share an outbox. Where that is in an object store one task sends for all:
+    let there be one at a time (``max_active_runs=1``), because two may both send a query, with the same id.
 
-    :param path: the outbox; that of ``[ryft] outbox_path`` if not given (templated)
+    :param path: the outbox, a folder or the URL of a place in an object store; that of ``[ryft] outbox_path`` if not
+        given (templated)
     :param timeout: seconds for all of it
     :param ryft_conn_id: the Airflow connection with the ingest token (templated)
     :return: as XCom, how many queries were ``accepted`` and ``refused``, and how many are ``left``
@@ -170,12 +171,7 @@ class RyftShipOutboxOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002  # the base class's argument
         """Send what is there, orphans of killed tasks included."""
-        options = settings.read()
-        outbox = Outbox(
-            self.path or options.outbox_folder(),
-            max_bytes=options.outbox_max_bytes,
-            max_age=options.outbox_max_age,
-        )
+        outbox = outboxes.find(self.path, settings.read())
         shipped = ship(outbox, RyftIngestHook(self.ryft_conn_id).get_conn, deadline=self.timeout)
         left = outbox.stats().ready.queries
         self.log.info(
