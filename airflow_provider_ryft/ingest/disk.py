@@ -116,16 +116,6 @@ class Disk:
             return False
         return True
 
-    def remove_folder(self, path: str) -> bool:
-        """Remove an empty folder, and tell whether it is gone."""
-        try:
-            os.rmdir(path)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
-
     def names(self, path: str) -> list[str]:
         """List a folder; one that is not there is empty."""
         try:

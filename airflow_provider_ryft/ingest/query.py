@@ -189,10 +189,6 @@ def _plain(value: object) -> object:
 # --- checks: (name of the field, value) -> the value as it is kept
 
 
-def _optional(check: Check) -> Check:
-    return lambda name, value: None if value is None else check(name, value)
-
-
 def _text(name: str, value: object) -> str:
     """Accept text, and make it what UTF-8 can carry: a pair of surrogates is its character, a lone one ``U+FFFD``."""
     if type(value) is str and value.isascii():

@@ -7,7 +7,6 @@ process.
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import threading
 from collections import Counter
@@ -25,8 +24,6 @@ from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.listener.survival import survive
 from airflow_provider_ryft.settings import Settings
 
-log = logging.getLogger(__name__)
-
 _current: Report | None = None
 
 
@@ -38,9 +35,12 @@ def begin(task_instance: Any) -> None:
     global _current
     leave()
     settings = _settings()
-    if settings.disabled or not runs_here(task_instance) or not Policy(settings).wants_task(task_instance.task):
+    if settings.disabled or not runs_here(task_instance):
         return
-    _current = Report(settings, task_instance)
+    policy = Policy(settings)
+    if not policy.wants_task(task_instance.task):
+        return
+    _current = Report(settings, policy, task_instance)
     capture.start(_current)
 
 
@@ -88,16 +88,17 @@ class Report:
     """Takes note of the statements of one try of one task, and delivers them at its end.
 
     :param settings: the options of ``[ryft]``
+    :param policy: which of its statements to report
     :param task_instance: Airflow's, of the task
     """
 
-    def __init__(self, settings: Settings, task_instance: Any) -> None:
+    def __init__(self, settings: Settings, policy: Policy, task_instance: Any) -> None:
         self.key = _key(task_instance)
         self.pid = os.getpid()
         self._settings = settings
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
-        self._policy = Policy(settings)
+        self._policy = policy
         self._facts = TaskFacts.of(task_instance)
         self._describer = Describer(settings, self._facts)
         self._outbox = outboxes.local(settings)
