@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 Talk = Callable[["Conversation"], None]
 
@@ -140,3 +141,20 @@ def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def within_reason(seconds: float, work: Callable[[], Any]) -> Any:
+    """Do something that must not last for ever, in a thread that is given up after so many seconds."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert outcome, "it is still at it"
+    return outcome[0]

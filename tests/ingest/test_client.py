@@ -9,7 +9,6 @@ import os
 import pickle
 import random
 import re
-import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 import strategies
 from hypothesis import HealthCheck, given, settings, strategies as st
-from raw_server import Conversation, RawServer, answer, keep_answering
+from raw_server import Conversation, RawServer, answer, keep_answering, within_reason
 
 from airflow_provider_ryft.exceptions import (
     ConfigurationError,
@@ -71,23 +70,6 @@ def stored(sandbox: Sandbox) -> list[str]:
 def sizes(sandbox: Sandbox) -> list[int]:
     """Return how many queries each request held."""
     return [request.queries for request in sandbox.requests]
-
-
-def within_reason(work: Callable[[], Any]) -> Any:
-    """Do something that must not last for ever, in a thread that is given up after long enough."""
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(60)
-    assert outcome, "it is still at it"
-    return outcome[0]
 
 
 @pytest.fixture
@@ -407,7 +389,7 @@ def test_a_server_that_takes_its_time_is_given_up(sandbox: Sandbox, token: str, 
     """A server that hangs, drips or dawdles ends in an error, and was asked once."""
     sandbox.faults.set(fault)
     with IngestClient(token, base_url=sandbox.url, deadline=3600 if overall else 0.8) as client:
-        error = within_reason(lambda: client.push(queries(2), deadline=0.8 if overall else None))
+        error = within_reason(60, lambda: client.push(queries(2), deadline=0.8 if overall else None))
         assert isinstance(error, ServerUnavailableError)
         assert re.search(r"it did not answer within 0\.[0-9]+ seconds", str(error))
         assert (error.status, error.retry_after) == (None, None)
@@ -491,7 +473,7 @@ def test_a_retry_after_beyond_the_deadline_is_told_and_not_waited_for(
 ) -> None:
     """A server that wants hours is asked once; the caller learns how long."""
     sandbox.faults.set(Fault(status=status, retry_after=value))
-    error = within_reason(lambda: client.push(queries(1)))
+    error = within_reason(60, lambda: client.push(queries(1)))
     assert isinstance(error, ServerUnavailableError)
     assert error.retry_after is not None
     assert error.retry_after > 80_000

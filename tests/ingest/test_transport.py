@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 import trustme
 from hypothesis import given, strategies as st
-from raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering
+from raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering, within_reason
 
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.exceptions import ConfigurationError
@@ -55,23 +55,6 @@ def failure(url: str, token: str, **options: Any) -> NoAnswer:
         post(url, token, **options)
     assert token not in str(caught.value)
     return caught.value
-
-
-def within_reason(work: Callable[[], Any]) -> Any:
-    """Do something that must not last for ever, in a thread that is given up after long enough."""
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(30)
-    assert outcome, "it is still at it"
-    return outcome[0]
 
 
 def is_quiet() -> bool:
@@ -240,7 +223,7 @@ UNHURRIED: dict[str, Talk] = {
 def test_a_server_that_takes_its_time_is_given_up(token: str, talk: Talk) -> None:
     """When time is up there is no answer, nothing keeps running behind, and the next request has its own connection."""
     with RawServer(talk) as server, closing(transport_to(server.url, token)) as transport:
-        error = within_reason(lambda: transport.post(BODY * 500_000, 0.4))
+        error = within_reason(30, lambda: transport.post(BODY * 500_000, 0.4))
         assert isinstance(error, NoAnswer)
         assert (error.kind, str(error)) == ("timeout", "it did not answer within 0.4 seconds")
         assert eventually(is_quiet), "its thread is still there"
@@ -261,7 +244,7 @@ def test_a_tls_handshake_that_takes_its_time_is_given_up(token: str, *, drips: b
     with RawServer(talk) as server:
         url = server.url.replace("http:", "https:")
         with closing(transport_to(url, token, timeout=(60, 60))) as transport:
-            error = within_reason(lambda: transport.post(BODY, 0.4))
+            error = within_reason(30, lambda: transport.post(BODY, 0.4))
             assert (type(error), error.kind) == (NoAnswer, "timeout")
             assert eventually(is_quiet), "its thread is still there"
 
@@ -271,7 +254,7 @@ def test_a_proxy_that_takes_its_time_is_given_up(token: str) -> None:
     with RawServer(_drip_head) as proxy:
         options = {"proxies": {"https": proxy.url}, "timeout": (60, 60)}
         with closing(transport_to("https://ryft.invalid", token, **options)) as transport:
-            error = within_reason(lambda: transport.post(BODY, 0.4))
+            error = within_reason(30, lambda: transport.post(BODY, 0.4))
             assert (type(error), error.kind) == (NoAnswer, "timeout")
             assert eventually(is_quiet), "its thread is still there"
     assert token.encode() not in proxy.received
@@ -288,7 +271,7 @@ def test_a_request_that_was_given_up_is_not_sent_afterwards(token: str, monkeypa
 
     with RawServer(keep_answering()) as server, closing(transport_to(server.url, token)) as transport:
         monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
-        assert isinstance(within_reason(lambda: transport.post(BODY, 0.3)), NoAnswer)
+        assert isinstance(within_reason(30, lambda: transport.post(BODY, 0.3)), NoAnswer)
         goes_on.set()
         assert eventually(is_quiet)
         assert server.received == b""
@@ -320,7 +303,7 @@ def test_an_interrupted_wait_leaves_nothing_behind(token: str) -> None:
 def test_read_timeout_ends_a_request_before_its_bound(token: str) -> None:
     """The time-outs for opening and reading hold within the bound, and say which of the two it was."""
     with RawServer(_hang) as server:
-        error = within_reason(lambda: post(server.url, token, timeout=(5, 0.2), seconds=600))
+        error = within_reason(30, lambda: post(server.url, token, timeout=(5, 0.2), seconds=600))
     assert (error.kind, str(error)) == ("timeout", "it accepted the connection and did not answer in time")
 
 
@@ -333,7 +316,7 @@ def test_connect_timeout_ends_a_request_before_its_bound(token: str) -> None:
             for each in waiting:
                 each.setblocking(False)
                 each.connect_ex(address)
-            error = within_reason(lambda: failure(f"http://127.0.0.1:{address[1]}", token, timeout=(0.3, 5)))
+            error = within_reason(30, lambda: failure(f"http://127.0.0.1:{address[1]}", token, timeout=(0.3, 5)))
         finally:
             for each in waiting:
                 each.close()
@@ -720,7 +703,7 @@ def test_of_a_long_answer_only_the_beginning_is_read(token: str, status: int) ->
             conversation.send(b"a" * 100_000)
 
     with RawServer(talk) as server:
-        assert within_reason(lambda: post(server.url, token)).status == status
+        assert within_reason(30, lambda: post(server.url, token)).status == status
 
 
 # --- Retry-After
@@ -775,7 +758,7 @@ def test_retry_after_never_fails(value: str) -> None:
 def test_retry_after_is_told_and_not_obeyed(sandbox: Sandbox, token: str, status: int) -> None:
     """The transport sends once, and leaves it to its caller what to do about it."""
     sandbox.faults.set(Fault(status=status, retry_after="86400"))
-    assert within_reason(lambda: post(sandbox.url, token)).retry_after == 86400
+    assert within_reason(30, lambda: post(sandbox.url, token)).retry_after == 86400
     assert len(sandbox.requests) == 1
 
 
