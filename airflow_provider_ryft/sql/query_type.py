@@ -8,6 +8,7 @@ what has no counterpart there, such as ``LOCK TABLE`` or an anonymous block, has
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 
@@ -64,13 +65,39 @@ def query_type(sql: str, dialect: str | None = None) -> QueryType | None:
 
     :param dialect: an Airflow connection type, such as ``postgres``; ``None`` if it is not known
     """
-    found = {_of_text(sql, lexicon, (dialect or "").lower()) for lexicon in readings(sql, dialect)}
+    name = (dialect or "").lower()
+    settled = _at_a_glance(sql, name)
+    if settled is not None:
+        return settled
+    found = {_of_text(sql, lexicon, name) for lexicon in readings(sql, dialect)}
     return found.pop() if len(found) == 1 else None
+
+
+def _at_a_glance(sql: str, dialect: str) -> QueryType | None:
+    """Return the type that the first word of a single statement settles; most statements need no more reading.
+
+    A word between blanks is the same word to every dialect, whatever they make of the rest.
+    """
+    first = _FIRST_WORD.match(sql)
+    if first is None or _is_several(sql):
+        return None
+    rule = _rule(dialect, first[1].upper())
+    if rule is _select and "into" not in sql.lower():
+        return QueryType.SELECT
+    return rule if isinstance(rule, QueryType) else None
+
+
+_FIRST_WORD = re.compile(r"[\s\ufeff]*([A-Za-z]+)(?=\s|\(|\Z)")
+
+
+def _is_several(sql: str) -> bool:
+    """Tell whether a text may hold more than one statement."""
+    return ";" in sql.rstrip("; \t\r\n")
 
 
 def _of_text(sql: str, lexicon: Lexicon, dialect: str) -> QueryType | None:
     reader = _Reader(sql, lexicon, dialect)
-    several = ";" in sql.rstrip("; \t\r\n")
+    several = _is_several(sql)
     kinds: set[_Kind] = set()
     try:
         while reader.peek():
@@ -191,8 +218,13 @@ def _statement(reader: _Reader, depth: int = 0) -> _Kind:
 def _statement_from(word: str, reader: _Reader, depth: int) -> _Kind:
     if depth > _DEEPEST:
         return None
-    rule = _RULES_OF.get(reader.dialect, {}).get(word) or _RULES.get(word)
+    rule = _rule(reader.dialect, word)
     return rule(reader, depth) if callable(rule) else rule
+
+
+def _rule(dialect: str, word: str) -> _Rule | None:
+    """Return what is known of a statement that begins with a word."""
+    return _RULES_OF.get(dialect, {}).get(word) or _RULES.get(word)
 
 
 _JINJA_CONTROL = frozenset({"CALL", "FILTER", "FOR", "IF", "INCLUDE", "MACRO", "RAW"})

@@ -15,6 +15,7 @@ from airflow_provider_ryft.ingest.query import QueryType
 from airflow_provider_ryft.sql import query_type as module
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
+from airflow_provider_ryft.sql.scanner import readings
 
 SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryType.DESCRIBE, QueryType.INSERT
 UPDATE, DELETE, MERGE, ANALYZE = QueryType.UPDATE, QueryType.DELETE, QueryType.MERGE, QueryType.ANALYZE
@@ -363,6 +364,31 @@ TEXTS = st.lists(FRAGMENTS, max_size=30).flatmap(
 DIALECTS = st.sampled_from(
     [dialect for dialect in ALL if dialect] + ["hiveserver2", "duckdb", "mssql", "redshift", "teradata"]
 )
+
+
+@UNTIMED
+@given(TEXTS, DIALECTS)
+def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
+    seen = module._at_a_glance(sql, dialect)
+    assert seen is None or {seen} == {module._of_text(sql, lexicon, dialect) for lexicon in readings(sql, dialect)}
+
+
+@pytest.mark.parametrize("dialect", ["postgres", None])
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("  select a from t where b = 'x' ;\n", SELECT),
+        ("SELECT(1)", SELECT),
+        ("INSERT INTO t VALUES (1)", INSERT),
+        ("DELETE FROM t", DELETE),
+        ("DROP TABLE t", DDL),
+    ],
+)
+def test_the_most_frequent_statements_need_no_reading(
+    monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, kind: QueryType
+) -> None:
+    monkeypatch.setattr(module, "readings", lambda *_: pytest.fail("it was read"))
+    assert query_type(sql, dialect) is kind
 
 
 @UNTIMED
