@@ -67,6 +67,7 @@ class _Key(NamedTuple):
     check: Check
     required: bool = False
     absent: object = None  # what the attribute is when the payload does not have it
+    write: Callable[[Any], str] | None = None  # as JSON, if the attribute is written by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,14 @@ class _Record:
     _keys: ClassVar[Mapping[str, _Key]] = {}
 
     def __post_init__(self) -> None:
-        for attribute, key in self._keys.items():
-            value = getattr(self, attribute)
-            if value is not None or key.required:
-                value = key.check(_join(self._path, key.path), value)
-            object.__setattr__(self, attribute, key.absent if value is None else value)
+        where = f"{self._path}." if self._path else ""
+        for attribute, (path, check, required, absent, _) in self._keys.items():
+            given = getattr(self, attribute)
+            value = check(where + path, given) if given is not None or required else None
+            if value is None:
+                value = absent
+            if value is not given:
+                object.__setattr__(self, attribute, value)
 
     @classmethod
     def from_payload(cls: type[AnyRecord], payload: Mapping[str, Any]) -> AnyRecord:
@@ -178,12 +182,17 @@ def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return _time(value)
     if isinstance(value, _Record):
         return value.to_payload()
     if isinstance(value, tuple):
         return [item if type(item) is str else _plain(item) for item in value]
     return value
+
+
+def _time(moment: datetime) -> str:
+    """Return a time as the API's page writes it; it is in UTC, see :func:`instant`."""
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 # --- checks: (name of the field, value) -> the value as it is kept
@@ -296,7 +305,7 @@ def _parse(text: str) -> datetime | None:
 def _tags(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         raise InvalidQueryError(name, f"must be a list of texts, not {_show(value)}")
-    if all(type(tag) is str and tag.isascii() for tag in value):
+    if set(map(type, value)) == {str} and "".join(value).isascii():  # most tags are
         return tuple(value)
     return tuple(_text(f"{name}[{position}]", tag) for position, tag in enumerate(value))
 
@@ -324,29 +333,31 @@ def _failure(name: str, value: object) -> FailureInfo:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _json(value: object) -> str:
-    """Return a value of a query as JSON; an encoder is made only for what is neither simple nor recurring."""
-    kind = type(value)
-    if kind is float or kind is int:
-        return repr(value)  # which is finite
-    if isinstance(value, datetime):
-        return f'"{_plain(value)}"'
-    if _recurs(value):
-        return _recurring_json(value)
+def _write(value: object) -> str:
     return _ENCODER.encode(_plain(value))
 
 
-def _recurs(value: object) -> bool:
-    """Tell a context, tags, and a failure without a number (1 and 1.0 are equal, and are not written alike)."""
-    if isinstance(value, FailureInfo):
-        return value.error_code is None
-    return isinstance(value, QueryContext) or (type(value) is tuple and all(type(item) is str for item in value))
+# What is the same for many queries in a row.
+_write_recurring = lru_cache(maxsize=64)(_write)
 
 
-@lru_cache(maxsize=32)
-def _recurring_json(value: object) -> str:
-    """Return the JSON of what is the same for many queries in a row."""
-    return _ENCODER.encode(_plain(value))
+def _write_state(state: QueryState) -> str:
+    return f'"{state.value}"'
+
+
+def _write_time(moment: datetime) -> str:
+    return f'"{_time(moment)}"'
+
+
+def _write_number(number: Number) -> str:
+    kind = type(number)
+    return repr(number) if kind is float or kind is int else _write(number)  # which is finite
+
+
+def _write_failure(failure: FailureInfo | tuple[FailureInfo, ...]) -> str:
+    """Write a failure; one with a number is no key for a cache, because 1 and 1.0 are equal and not written alike."""
+    recurs = isinstance(failure, FailureInfo) and failure.error_code is None
+    return _write_recurring(failure) if recurs else _write(failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,20 +444,23 @@ class Query(_Record):
     _line: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     _keys: ClassVar[Mapping[str, _Key]] = {
-        "context": _Key("context", _context, required=True),
-        "query_id": _Key("queryId", _identifier, required=True),
-        "query": _Key("query", _text, required=True),
-        "query_state": _Key("queryState", _one_of(QueryState), required=True),
-        "timestamp": _Key("timestamp", instant, required=True),
-        "duration_ms": _Key("duration_ms", _duration, required=True),
-        "tags": _Key("tags", _tags, absent=()),
-        "failure_info": _Key("failureInfo", _failures),
+        "context": _Key("context", _context, required=True, write=_write_recurring),
+        "query_id": _Key("queryId", _identifier, required=True, write=_ENCODER.encode),
+        "query": _Key("query", _text, required=True, write=_ENCODER.encode),
+        "query_state": _Key("queryState", _one_of(QueryState), required=True, write=_write_state),
+        "timestamp": _Key("timestamp", instant, required=True, write=_write_time),
+        "duration_ms": _Key("duration_ms", _duration, required=True, write=_write_number),
+        "tags": _Key("tags", _tags, absent=(), write=_write_recurring),
+        "failure_info": _Key("failureInfo", _failures, write=_write_failure),
     }
 
     def encode(self) -> bytes:
         """Return the payload as one line of UTF-8 JSON; it is encoded once, however often it is asked for."""
         if self._line is None:
-            values = ((key, getattr(self, attribute)) for attribute, key in self._keys.items())
-            parts = [f'"{key.path}":{_json(value)}' for key, value in values if value != key.absent]
+            parts = []
+            for attribute, (path, _, required, absent, write) in self._keys.items():
+                value = getattr(self, attribute)
+                if required or value != absent:
+                    parts.append(f'"{path}":{(write or _write)(value)}')
             object.__setattr__(self, "_line", f"{{{','.join(parts)}}}".encode())
         return self._line  # type: ignore[return-value]  # set just above
