@@ -63,9 +63,9 @@ class Disk:
         """Append bytes: all of them, or none as far as that can be undone."""
         start = os.lseek(descriptor, 0, os.SEEK_END)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
         except OSError:
             with suppress(OSError):
                 os.ftruncate(descriptor, start)
@@ -91,12 +91,20 @@ class Disk:
     def publish(self, source: str, target: str) -> None:
         """Move a file at one stroke, and wait until that would survive a power cut."""
         os.rename(source, target)
+        self.sync_folder(os.path.dirname(target))
+
+    def sync_file(self, path: str) -> None:
+        """Wait until a file that is not open here would survive a power cut; one that is gone need not.
+
+        :param path: of the file
+        """
+        with suppress(FileNotFoundError):
+            _sync(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def sync_folder(self, path: str) -> None:
+        """Wait until the names in a folder would survive a power cut."""
         with suppress(OSError):  # not every file system syncs folders
-            folder = os.open(os.path.dirname(target), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def claim(self, source: str, target: str) -> bool:
         """Move a file, and tell whether it was still there to be moved."""
@@ -127,6 +135,14 @@ class Disk:
         """Return all bytes of a file."""
         with open(path, "rb") as file:
             return file.read()
+
+
+def _sync(path: str, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _open_locked(path: str, flags: int) -> int | None:

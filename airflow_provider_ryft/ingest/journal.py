@@ -1,7 +1,7 @@
 """What the statements of one task process were: on disk from the moment that each of them begins.
 
-The page cache survives the process, so nothing is synced while a task runs: that costs microseconds. What a power cut
-would take is synced when the journal is sealed.
+The page cache survives the process, so nothing is synced while a task runs: that costs microseconds, and a sync may take
+longer than the task's own work. What a power cut would take is synced when the journal is closed.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Journal:
         self._kept = 0
         self._lost = 0
         self._stems: set[str] = set()
+        self._unsynced: list[str] = []
 
     def begin(self, query_id: str, line: bytes) -> None:
         """Write down that a statement is about to run.
@@ -141,6 +142,7 @@ class Journal:
                 self._discard(self._file)
             elif not self._seal(self._running) and not self._seal(self._running):
                 self._salvage()
+            self._sync()
             closed = Kept(self._kept, self._lost, frozenset(self._stems))
             self._reset()
             return closed
@@ -230,17 +232,18 @@ class Journal:
             return
         if not self._ended:
             self._discard(self._file)
-        if not self._ended or self._seal({}):
+        if not self._ended or self._seal({}, is_last=False):
             self._file = new
             return
         self._discard(new)
         self._write(begun)  # their end was written already
         self._try_again_at = self._next + MAX_QUERIES
 
-    def _seal(self, interrupted: dict[int, bytes]) -> bool:
+    def _seal(self, interrupted: dict[int, bytes], *, is_last: bool = True) -> bool:
         """Move what ended to what is ready; tell whether it was possible.
 
         :param interrupted: running statements that are to be reported as they are now; others are of no concern
+        :param is_last: whether the task has ended, and can wait for the disk
         """
         elsewhere = [number for number in self._running if number not in interrupted]
         try:
@@ -249,7 +252,7 @@ class Journal:
             else:
                 file = self._file
                 self._disk.append(file.descriptor, b"".join(record(DROP, number) for number in elsewhere))
-            self._publish(file, len(self._ended) + len(interrupted))
+            self._publish(file, len(self._ended) + len(interrupted), synced=is_last)
         except FileNotFoundError:  # somebody removed folders
             with suppress(OSError):
                 self._folder.prepare()
@@ -277,13 +280,28 @@ class Journal:
         self._memory_only = False
         return new
 
-    def _publish(self, file: _File, queries: int) -> None:
+    def _publish(self, file: _File, queries: int, *, synced: bool = True) -> None:
         self._stems.add(file.name.stem)
-        self._disk.sync(file.descriptor)
-        target = file.name.holding(queries, file.size)
-        self._disk.publish(self._folder.file(OPEN, str(file.name)), self._folder.file(READY, str(target)))
+        source = self._folder.file(OPEN, str(file.name))
+        target = self._folder.file(READY, str(file.name.holding(queries, file.size)))
+        if synced:
+            self._disk.sync(file.descriptor)
+            self._disk.publish(source, target)
+        else:
+            self._disk.replace(source, target)
+            self._unsynced.append(target)
         self._disk.close(file.descriptor)
         self._file = None
+
+    def _sync(self) -> None:
+        """Wait for the disk to have what was sealed while the task ran; what was sent since is gone."""
+        try:
+            for path in self._unsynced:
+                self._disk.sync_file(path)
+            if self._unsynced:
+                self._disk.sync_folder(self._folder.file(READY))
+        except OSError as error:
+            self._folder.complain(error)
 
     def _salvage(self) -> None:
         """Keep what the disk holds already, when it takes no more."""

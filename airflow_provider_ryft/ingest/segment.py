@@ -41,8 +41,9 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     :param number: of the statement in its file
     :param line: the query as JSON
     """
-    rest = b"%d,%b" % (number, line.replace(b"\n", b" "))  # JSON has raw newlines between its tokens only
-    return b'["%b","%08x",%b]\n' % (kind, crc32(rest, crc32(kind)), rest)
+    line = line.replace(b"\n", b" ")  # JSON has raw newlines between its tokens only
+    counted = b"%d," % number
+    return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
 
 
 @dataclass

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -169,6 +170,39 @@ class TestJournal:
             journal.end(f"q{number}", None)
         assert sum(file.stat().st_size for file in files(outbox, "open")) < 6 << 20
         assert files(outbox, "ready") == []
+
+    def test_waits_for_the_disk_only_when_it_is_closed(self, tmp_path: Path) -> None:
+        """A sync may take longer than the task's own statements; a power cut takes what the page cache holds."""
+
+        class Counting(Disk):
+            synced: ClassVar[list[str]] = []
+
+            def sync(self, descriptor: int) -> None:
+                self.synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+                super().sync(descriptor)
+
+            def sync_file(self, path: str) -> None:
+                self.synced.append(path)
+                super().sync_file(path)
+
+            def sync_folder(self, path: str) -> None:
+                self.synced.append(path)
+                super().sync_folder(path)
+
+        outbox = Outbox(tmp_path / "outbox", disk=Counting())
+        journal = outbox.journal()
+        write(journal, *(f"q{number}" for number in range(3 * MAX_QUERIES + 1)))
+        assert Counting.synced == []
+        sent, *others = files(outbox, "ready")
+        assert len(others) == 2
+        sent.unlink()
+        assert journal.close().kept == 3 * MAX_QUERIES + 1
+        assert {*map(str, others), str(tmp_path / "outbox" / "ready")} < set(Counting.synced)
+        assert len(ids_on_disk(outbox.path, "ready")) == 2 * MAX_QUERIES + 1
+        count = len(Counting.synced)
+        journal.end("later", line("later"))
+        journal.close()
+        assert not {*map(str, others)} & set(Counting.synced[count:])
 
     def test_is_for_many_threads(self, outbox: Outbox) -> None:
         journal = outbox.journal()
@@ -697,7 +731,7 @@ print(os.fstat(descriptor).st_size)
 
     def test_what_runs_is_known_after_a_segment_could_not_be_sealed(self, tmp_path: Path) -> None:
         class CannotPublish(FailingDisk):
-            def publish(self, source: str, target: str) -> None:
+            def replace(self, source: str, target: str) -> None:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         disk = CannotPublish()
