@@ -134,6 +134,37 @@ class _Text(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+class _Parts(NamedTuple):
+    """What was worked out for a statement when it began; its end needs no more, unless something has changed.
+
+    :param source: the statement's own text
+    :param connected: what its connection says
+    :param known: what stands for the secrets that were known
+    :param server_version: the engine's version
+    :param text: its text on its way out
+    :param context: where it runs
+    :param tags: those that do not depend on how it ends
+    """
+
+    source: str
+    connected: _Connected
+    known: tuple[object, ...]
+    server_version: str | None
+    text: _Text
+    context: QueryContext
+    tags: tuple[str, ...]
+
+    def fit(self, statement: Statement, known: tuple[object, ...]) -> bool:
+        """Tell whether they were worked out for the statement as it is now, and with the secrets that are known now."""
+        return (
+            self.text.redacted is not None
+            and self.known == known
+            and self.source == statement.text
+            and self.server_version == statement.server_version
+            and self.connected.fits(statement)
+        )
+
+
 class Describer:
     """Describes the statements of one try of one task; usable from any thread.
 
@@ -145,7 +176,7 @@ class Describer:
         self._settings = settings
         self._tags = (*facts.tags(), *settings.tags)
         self._connected: dict[str | None, _Connected] = {}
-        self._last_text: tuple[object, _Text] | None = None
+        self._running: dict[str, _Parts] = {}
         self._last_masked: tuple[object, tuple[Place, tuple[str, ...]]] | None = None
         self.left_out: Counter[str] = Counter()
 
@@ -157,12 +188,18 @@ class Describer:
 
         :param statement: with its error, if it failed
         """
-        error = statement.error
-        failure = None if error is None else self._part("failure", lambda: failure_info(error), _UNKNOWN)
+        known = known_secrets()
+        parts = self._running.pop(statement.query_id, None)
+        if parts is None or not parts.fit(statement, known):
+            parts = self._work_out(statement, known)
+        error, failure = statement.error, None
+        if error is not None:
+            failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
+            failure = replace(failure, failure_message=self._message(failure.failure_message, parts.text))
         duration = _duration(statement.duration_ms)
         if duration is None:
-            return self._describe(statement, failure, _since(statement.started_at), "duration:estimated")
-        return self._describe(statement, failure, duration)
+            return _query(statement, parts, failure, _since(statement.started_at), "duration:estimated")
+        return _query(statement, parts, failure, duration)
 
     def interrupted(self, statement: Statement) -> Query:
         """Describe a statement as it is to be reported if the process dies while it runs.
@@ -171,25 +208,23 @@ class Describer:
 
         :param statement: one that runs
         """
-        return self._describe(statement, _INTERRUPTED, _since(statement.started_at), "duration:unknown")
+        parts = self._running[statement.query_id] = self._work_out(statement, known_secrets())
+        return _query(statement, parts, _INTERRUPTED, _since(statement.started_at), "duration:unknown")
 
-    def _describe(self, statement: Statement, failure: FailureInfo | None, duration: float, *tags: str) -> Query:
+    def _work_out(self, statement: Statement, known: tuple[object, ...]) -> _Parts:
         connected = self._connection(statement)
-        known = known_secrets()
-        text = self._text_once(statement.text, connected.dialect, known)
-        if failure is not None and failure is not _INTERRUPTED:
-            failure = replace(failure, failure_message=self._message(failure.failure_message, text))
+        text = self._text(statement.text, connected.dialect)
         kind = self._part("query type", lambda: self._kind(statement.text, connected.dialect), None)
         where, described = self._masked_once(connected, known)
-        return Query(
-            context=_context(where, kind, _text(statement.server_version)),
-            query_id=_text(statement.engine_id) or statement.query_id,
-            query=text.reported,
-            query_state=QueryState.FINISHED if failure is None else QueryState.FAILED,
-            timestamp=_aware(statement.started_at),
-            duration_ms=duration,
-            tags=(SOURCE, *described, *text.tags, *tags),
-            failure_info=failure,
+        version = statement.server_version
+        return _Parts(
+            source=statement.text,
+            connected=connected,
+            known=known,
+            server_version=version,
+            text=text,
+            context=_context(where, kind, _text(version)),
+            tags=(SOURCE, *described, *text.tags),
         )
 
     def _part(self, name: str, read: Callable[[], Part], otherwise: Part) -> Part:
@@ -223,14 +258,6 @@ class Describer:
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
 
-    def _text_once(self, text: str, spoken: str | None, known: tuple[object, ...]) -> _Text:
-        """Return :meth:`_text`; a statement is described when it begins and when it ends, mostly with none between."""
-        asked = (text, spoken, known)
-        last = self._last_text
-        if last is None or last[0] != asked or last[1].redacted is None:
-            last = self._last_text = (asked, self._text(text, spoken))
-        return last[1]
-
     def _masked_once(self, connected: _Connected, known: tuple[object, ...]) -> tuple[Place, tuple[str, ...]]:
         """Return :meth:`_masked`: the same for all statements of a connection, until a secret becomes known."""
         asked = (connected.place, connected.tags, known)
@@ -258,7 +285,7 @@ class Describer:
 
     def _kind(self, text: str, spoken: str | None) -> QueryType | None:
         longest = self._settings.max_query_length
-        return _query_type(text if len(text) <= longest else text[:longest], spoken)
+        return query_type(text if len(text) <= longest else text[:longest], spoken)
 
     def _without_literals(self, head: Head, spoken: str | None) -> str:
         """Mask the literals of a text that has no secrets any more.
@@ -267,7 +294,7 @@ class Describer:
         """
         if head.took_code:
             raise MaskingError("a secret has a quote in it")
-        return _mask_literals(head.text, spoken)
+        return mask_literals(head.text, spoken)
 
     def _message(self, message: str | None, text: _Text) -> str | None:
         """Make what an engine said fit to leave: it may quote the statement, whole or in part."""
@@ -315,15 +342,17 @@ _INTERRUPTED = FailureInfo(
 )
 
 
-# Each statement is described twice: when it starts, in case the process dies, and when it ends.
-@lru_cache(maxsize=4)
-def _mask_literals(text: str, spoken: str | None) -> str:
-    return mask_literals(text, spoken)
-
-
-@lru_cache(maxsize=4)
-def _query_type(text: str, spoken: str | None) -> QueryType | None:
-    return query_type(text, spoken)
+def _query(statement: Statement, parts: _Parts, failure: FailureInfo | None, duration: float, *tags: str) -> Query:
+    return Query(
+        context=parts.context,
+        query_id=_text(statement.engine_id) or statement.query_id,
+        query=parts.text.reported,
+        query_state=QueryState.FINISHED if failure is None else QueryState.FAILED,
+        timestamp=_aware(statement.started_at),
+        duration_ms=duration,
+        tags=(*parts.tags, *tags),
+        failure_info=failure,
+    )
 
 
 # These two are the same for every statement of a connection, unless Airflow learns another secret.
@@ -335,7 +364,6 @@ def _split(masked: str) -> tuple[Place, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=64)
-@lru_cache(maxsize=16)
 def _context(where: Place, kind: QueryType | None, server_version: str | None) -> QueryContext:
     return QueryContext(
         catalog=where.catalog,

@@ -337,8 +337,8 @@ def test_a_scanner_that_fails_withholds_the_text(monkeypatch: pytest.MonkeyPatch
     def fail(*_: Any) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(describe, "_mask_literals", fail)
-    monkeypatch.setattr(describe, "_query_type", fail)
+    monkeypatch.setattr(describe, "mask_literals", fail)
+    monkeypatch.setattr(describe, "query_type", fail)
     describes = describer(mask_literals=True)
     query = describes.query(stated("SELECT 'private'"))
     assert query.query == WITHHELD
