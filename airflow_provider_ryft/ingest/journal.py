@@ -1,7 +1,7 @@
 """What the statements of one task process were: on disk from the moment that each of them begins.
 
-The page cache survives the process, so nothing is synced while a task runs: that costs microseconds, and a sync may take
-longer than the task's own work. What a power cut would take is synced when the journal is closed.
+The page cache survives the process, so nothing is synced while a task runs: that costs microseconds, and a sync may
+take longer than the task's own work. What a power cut would take is synced when the journal is closed.
 """
 
 from __future__ import annotations
