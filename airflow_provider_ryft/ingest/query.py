@@ -60,6 +60,13 @@ AnyEnum = TypeVar("AnyEnum", bound=Enum)
 AnyRecord = TypeVar("AnyRecord", bound="_Record")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _write(value: object) -> str:
+    return _ENCODER.encode(_plain(value))
+
+
 class _Key(NamedTuple):
     """Where an attribute stands in the payload (a dot descends into an object), and what it must be."""
 
@@ -67,7 +74,7 @@ class _Key(NamedTuple):
     check: Check
     required: bool = False
     absent: object = None  # what the attribute is when the payload does not have it
-    write: Callable[[Any], str] | None = None  # as JSON, if the attribute is written by itself
+    write: Callable[[Any], str] = _write  # as JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +198,12 @@ def _plain(value: object) -> object:
 
 
 def _time(moment: datetime) -> str:
-    """Return a time as the API's page writes it; it is in UTC, see :func:`instant`."""
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    """Return a time as the API's page writes it; it is in UTC and in whole milliseconds, see :func:`instant`."""
+    date = moment.year, moment.month, moment.day
+    return _TIME % (*date, moment.hour, moment.minute, moment.second, moment.microsecond // 1000)
+
+
+_TIME = "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ"  # takes half the time of isoformat
 
 
 # --- checks: (name of the field, value) -> the value as it is kept
@@ -330,19 +341,8 @@ def _failure(name: str, value: object) -> FailureInfo:
         raise InvalidQueryError(name + error.field.removeprefix(FailureInfo._path), error.problem) from None
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _write(value: object) -> str:
-    return _ENCODER.encode(_plain(value))
-
-
 # What is the same for many queries in a row.
 _write_recurring = lru_cache(maxsize=64)(_write)
-
-
-def _write_state(state: QueryState) -> str:
-    return f'"{state.value}"'
 
 
 def _write_time(moment: datetime) -> str:
@@ -447,20 +447,29 @@ class Query(_Record):
         "context": _Key("context", _context, required=True, write=_write_recurring),
         "query_id": _Key("queryId", _identifier, required=True, write=_ENCODER.encode),
         "query": _Key("query", _text, required=True, write=_ENCODER.encode),
-        "query_state": _Key("queryState", _one_of(QueryState), required=True, write=_write_state),
+        "query_state": _Key("queryState", _one_of(QueryState), required=True, write=_ENCODER.encode),
         "timestamp": _Key("timestamp", instant, required=True, write=_write_time),
         "duration_ms": _Key("duration_ms", _duration, required=True, write=_write_number),
         "tags": _Key("tags", _tags, absent=(), write=_write_recurring),
         "failure_info": _Key("failureInfo", _failures, write=_write_failure),
     }
 
+    @classmethod
+    def key(cls, attribute: str) -> _Key:
+        """Return what is known of an attribute: where it stands in the payload, what it must be, how it is written."""
+        return cls._keys[attribute]
+
     def encode(self) -> bytes:
         """Return the payload as one line of UTF-8 JSON; it is encoded once, however often it is asked for."""
         if self._line is None:
-            parts = []
-            for attribute, (path, _, required, absent, write) in self._keys.items():
-                value = getattr(self, attribute)
-                if required or value != absent:
-                    parts.append(f'"{path}":{(write or _write)(value)}')
-            object.__setattr__(self, "_line", f"{{{','.join(parts)}}}".encode())
+            object.__setattr__(self, "_line", f"{{{','.join(self.pieces().values())}}}".encode())
         return self._line  # type: ignore[return-value]  # set just above
+
+    def pieces(self) -> dict[str, str]:
+        """Return each attribute that is there as the payload has it, in the payload's order: ``"queryId":"q-1"``."""
+        pieces = {}
+        for attribute, (path, _, required, absent, write) in self._keys.items():
+            value = getattr(self, attribute)
+            if required or value != absent:
+                pieces[attribute] = f'"{path}":{write(value)}'
+        return pieces

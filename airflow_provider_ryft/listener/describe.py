@@ -24,6 +24,7 @@ from weakref import ref
 
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
+from airflow_provider_ryft.ingest.stencil import Stencil
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
 from airflow_provider_ryft.listener.failures import failure_info
 from airflow_provider_ryft.listener.secrets import (
@@ -134,6 +135,13 @@ class _Text(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+class _Forms(NamedTuple):
+    """How the queries of statements are written that have all but their text, id and times in common."""
+
+    interrupted: Stencil
+    finished: Stencil
+
+
 class _Parts(NamedTuple):
     """What was worked out for a statement when it began; its end needs no more, unless something has changed.
 
@@ -180,36 +188,52 @@ class Describer:
         self._last_masked: tuple[object, tuple[Place, tuple[str, ...]]] | None = None
         self.left_out: Counter[str] = Counter()
 
-    def query(self, statement: Statement) -> Query:
+    def begun(self, statement: Statement) -> bytes:
+        """Describe a statement as it is to be reported if the process dies while it runs.
+
+        How long it will have run by then is not known: the query is tagged ``duration:unknown``.
+
+        :param statement: one that runs
+        :return: the encoded query
+        """
+        parts = self._running[statement.query_id] = self._work_out(statement, known_secrets())
+        form = _forms(parts.context, parts.tags).interrupted
+        started_at = _aware(statement.started_at)
+        return form.encode(_query_id(statement), parts.text.reported, started_at, _since(started_at))
+
+    def ended(self, statement: Statement) -> bytes:
         """Describe a statement that has ended.
 
         A duration that is not known is the time since the statement started, and the query is tagged
         ``duration:estimated``.
 
         :param statement: with its error, if it failed
+        :return: the encoded query
         """
         known = known_secrets()
         parts = self._running.pop(statement.query_id, None)
         if parts is None or not parts.fit(statement, known):
             parts = self._work_out(statement, known)
-        error, failure = statement.error, None
-        if error is not None:
-            failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
-            failure = replace(failure, failure_message=self._message(failure.failure_message, parts.text))
-        duration = _duration(statement.duration_ms)
+        started_at, duration, tags = _aware(statement.started_at), _duration(statement.duration_ms), parts.tags
         if duration is None:
-            return _query(statement, parts, failure, _since(statement.started_at), "duration:estimated")
-        return _query(statement, parts, failure, duration)
+            duration, tags = _since(started_at), (*tags, "duration:estimated")
+        if statement.error is None:
+            form = _forms(parts.context, tags).finished
+            return form.encode(_query_id(statement), parts.text.reported, started_at, duration)
+        return Query(
+            context=parts.context,
+            query_id=_query_id(statement),
+            query=parts.text.reported,
+            query_state=QueryState.FAILED,
+            timestamp=started_at,
+            duration_ms=duration,
+            tags=tags,
+            failure_info=self._failure(statement.error, parts.text),
+        ).encode()
 
-    def interrupted(self, statement: Statement) -> Query:
-        """Describe a statement as it is to be reported if the process dies while it runs.
-
-        How long it will have run by then is not known: the query is tagged ``duration:unknown``.
-
-        :param statement: one that runs
-        """
-        parts = self._running[statement.query_id] = self._work_out(statement, known_secrets())
-        return _query(statement, parts, _INTERRUPTED, _since(statement.started_at), "duration:unknown")
+    def _failure(self, error: BaseException, text: _Text) -> FailureInfo:
+        failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
+        return replace(failure, failure_message=self._message(failure.failure_message, text))
 
     def _work_out(self, statement: Statement, known: tuple[object, ...]) -> _Parts:
         connected = self._connection(statement)
@@ -342,20 +366,7 @@ _INTERRUPTED = FailureInfo(
 )
 
 
-def _query(statement: Statement, parts: _Parts, failure: FailureInfo | None, duration: float, *tags: str) -> Query:
-    return Query(
-        context=parts.context,
-        query_id=_text(statement.engine_id) or statement.query_id,
-        query=parts.text.reported,
-        query_state=QueryState.FINISHED if failure is None else QueryState.FAILED,
-        timestamp=_aware(statement.started_at),
-        duration_ms=duration,
-        tags=(*parts.tags, *tags),
-        failure_info=failure,
-    )
-
-
-# These two are the same for every statement of a connection, unless Airflow learns another secret.
+# These are the same for the statements of a connection, unless Airflow learns another secret.
 @lru_cache(maxsize=64)
 def _split(masked: str) -> tuple[Place, tuple[str, ...]]:
     parts = [_cut(text, LONGEST_TAG) for text in masked.split(_BETWEEN)]
@@ -375,11 +386,28 @@ def _context(where: Place, kind: QueryType | None, server_version: str | None) -
     )
 
 
+@lru_cache(maxsize=64)
+def _forms(context: QueryContext, tags: tuple[str, ...]) -> _Forms:
+    return _Forms(
+        Stencil(
+            context=context,
+            query_state=QueryState.FAILED,
+            tags=(*tags, "duration:unknown"),
+            failure_info=_INTERRUPTED,
+        ),
+        Stencil(context=context, query_state=QueryState.FINISHED, tags=tags),
+    )
+
+
 @cache
 def _user_agent() -> str:
     import airflow
 
     return f"airflow-provider-ryft/{__version__} apache-airflow/{airflow.__version__}"
+
+
+def _query_id(statement: Statement) -> str:
+    return _text(statement.engine_id) or statement.query_id
 
 
 def _duration(milliseconds: object) -> float | None:

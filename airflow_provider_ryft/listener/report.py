@@ -115,7 +115,7 @@ class Report:
             return
         if self._count("captured") == 1 and self._settings.delivery == "inline":
             warm_up()
-        self._journal.begin(statement.query_id, self._describer.interrupted(statement).encode())
+        self._journal.begin(statement.query_id, self._describer.begun(statement))
 
     def end(self, statement: Statement) -> None:
         """Write down how a statement ended."""
@@ -124,7 +124,7 @@ class Report:
             return
         if statement.error is not None:
             self._count("failed")
-        self._journal.end(statement.query_id, self._describer.query(statement).encode())
+        self._journal.end(statement.query_id, self._describer.ended(statement))
         statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
 
     def add_operator(self, error: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -70,8 +71,18 @@ def connection(conn_type: str = "trino", **parts: Any) -> Any:
     return Connection(conn_id="lake", conn_type=conn_type, **parts)
 
 
-def describer(facts: TaskFacts = FACTS, **options: Any) -> Describer:
-    return Describer(Settings(**options), facts)
+class Decoding(Describer):
+    """Describes statements, and reads what was written of them."""
+
+    def query(self, statement: Statement) -> Query:
+        return Query.from_payload(json.loads(self.ended(statement)))
+
+    def interrupted(self, statement: Statement) -> Query:
+        return Query.from_payload(json.loads(self.begun(statement)))
+
+
+def describer(facts: TaskFacts = FACTS, **options: Any) -> Decoding:
+    return Decoding(Settings(**options), facts)
 
 
 def everything(query: Query) -> str:
