@@ -7,9 +7,11 @@ module that was never imported knows no secrets.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 _OF_2_11 = "airflow.utils.log.secrets_masker"
@@ -19,6 +21,8 @@ _MASKERS = (
     "airflow._shared.secrets_masker",
     _OF_2_11,
 )
+
+log = logging.getLogger(__name__)
 
 # What Airflow 3's masker returns when it fails.
 _FAILED = "<redaction-failed>"
@@ -54,10 +58,7 @@ def known_secrets() -> tuple[object, ...]:
 
     A masker makes a new pattern whenever it is told of a secret.
     """
-    modules = [sys.modules[name] for name in _MASKERS if name in sys.modules]
-    return tuple(
-        module._secrets_masker().replacer if hasattr(module, "_secrets_masker") else object() for module in modules
-    )
+    return tuple([object() if holder is None else holder.replacer or holder for holder in _found().holders])
 
 
 class Head(NamedTuple):
@@ -104,23 +105,59 @@ def encodable(text: str) -> str:
     return text
 
 
+class _Found(NamedTuple):
+    """The maskers of a process.
+
+    :param modules: where they are looked for, as far as these were imported
+    :param masks: what masks a text
+    :param holders: what holds the patterns of each; ``None`` if that is not known
+    """
+
+    modules: tuple[ModuleType | None, ...]
+    masks: tuple[Callable[[str], Any], ...]
+    holders: tuple[Any, ...]
+
+
+_last: _Found | None = None
+
+
+def _found() -> _Found:
+    """Find the maskers; again only when another module was imported."""
+    global _last
+    modules = tuple(map(sys.modules.get, _MASKERS))
+    if _last is None or modules != _last.modules:
+        _last = _Found(modules, tuple(_masks(modules)), tuple(map(_holder, filter(None, modules))))
+    return _last
+
+
+def _holder(module: ModuleType) -> Any:
+    try:
+        return module._secrets_masker()
+    except Exception as error:  # it has another one, or its logging was configured without
+        log.debug("%s does not tell its masker: %s", module.__name__, type(error).__name__)
+        return None
+
+
 def _maskers() -> Iterable[Callable[[str], Any]]:
-    """Find the maskers of this process; a dictionary, because old names lead to the same one."""
-    found: dict[Any, Callable[[str], Any]] = {}
-    for name in _MASKERS:
-        module = sys.modules.get(name)
+    return _found().masks
+
+
+def _masks(modules: Iterable[ModuleType | None]) -> Iterable[Callable[[str], Any]]:
+    """Return the functions that mask a text, each of them once, because old names lead to the same one."""
+    masks: dict[Any, Callable[[str], Any]] = {}
+    for name, module in zip(_MASKERS, modules, strict=True):
         mask: Callable[[str], Any] | None = getattr(module, "redact", None)
         if mask is not None:
             # In 3.0 and 3.1 the module of 2.11 may be there, with the new masker's names in it.
             is_old = name == _OF_2_11 and "_secrets_masker" in vars(module)
-            found[mask] = _mask_in_2_11 if is_old else mask
-    if not found:
+            masks[mask] = _mask_in_2_11 if is_old else mask
+    if not masks:
         try:
             from airflow.providers.common.compat.sdk import redact as newest
         except ImportError as error:
             raise MaskingError(f"Airflow's secrets masker cannot be imported: {error}") from None
-        found[newest] = newest
-    return found.values()
+        masks[newest] = newest
+    return masks.values()
 
 
 def _mask_in_2_11(text: str) -> str:
