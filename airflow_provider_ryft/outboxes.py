@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft.ingest.object_store import StoreOutbox
 from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.settings import Settings, is_url
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.object_store import StoreOutbox
 
 
 def local(options: Settings) -> Outbox:
@@ -34,6 +36,8 @@ def _folder(path: str, options: Settings) -> Outbox:
 
 
 def _store(url: str, options: Settings) -> StoreOutbox:
+    from airflow_provider_ryft.ingest.object_store import StoreOutbox
+
     return StoreOutbox(
         url,
         lambda: _object_storage_path(url),

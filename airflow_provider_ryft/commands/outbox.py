@@ -46,7 +46,7 @@ def list_(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(outbox: Outbox, stats: Stats) -> dict[str, Any]:
-    places = {place: vars(getattr(stats, place)) for place in _PLACES}
+    places = {place: getattr(stats, place)._asdict() for place in _PLACES}
     state = {
         "opens_in": stats.opens_in,
         "reason": stats.state.breaker.reason,

@@ -10,8 +10,8 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import RLock
+from typing import NamedTuple
 
 from airflow_provider_ryft.ingest.folder import OPEN, READY, Folder
 from airflow_provider_ryft.ingest.segment import BEGIN, DROP, END, SENT, Name, record, strike_out
@@ -22,8 +22,7 @@ _MAX_FILE = 4 << 20
 _MAX_MEMORY = 32 << 20
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """What became of the queries of a journal that was closed, beside those that were settled.
 
     :param kept: how many are on disk, to be sent later
@@ -327,13 +326,13 @@ class Journal:
         return os.path.samestat(named, os.fstat(file.descriptor))
 
 
-@dataclass
 class _File:
     """The journal's file."""
 
-    name: Name
-    descriptor: int
-    size: int
+    def __init__(self, name: Name, descriptor: int, size: int) -> None:
+        self.name = name
+        self.descriptor = descriptor
+        self.size = size
 
 
 def _records(kind: bytes, lines: Mapping[int, bytes]) -> bytes:

@@ -20,21 +20,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_ryft.ingest import dead_letters
-from airflow_provider_ryft.ingest.breaker import Pauses
-from airflow_provider_ryft.ingest.claims import Claims
-from airflow_provider_ryft.ingest.dead_letters import DeadLetter
 from airflow_provider_ryft.ingest.disk import Disk
 from airflow_provider_ryft.ingest.folder import CLAIMED, DEAD, OPEN, READY, UNFINISHED, Folder
 from airflow_provider_ryft.ingest.journal import Journal
 from airflow_provider_ryft.ingest.segment import Name, replay, size_of
-from airflow_provider_ryft.ingest.state import State, StateFile
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a task does not need before it delivers is imported by then
+    from airflow_provider_ryft.ingest.breaker import Pauses
+    from airflow_provider_ryft.ingest.claims import Claims
     from airflow_provider_ryft.ingest.client import Refused
+    from airflow_provider_ryft.ingest.dead_letters import DeadLetter
+    from airflow_provider_ryft.ingest.state import State, StateFile
 
 MAX_DEAD_BYTES = 32 << 20
 MAX_DEAD_AGE = 30 * 86400.0
@@ -42,8 +41,7 @@ MAX_DEAD_AGE = 30 * 86400.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """What is in one of the outbox's folders.
 
     :param files: how many files
@@ -58,8 +56,7 @@ class Contents:
     age: float = 0.0
 
 
-@dataclass(frozen=True)
-class Stats:
+class Stats(NamedTuple):
     """What is in an outbox, and what went through it.
 
     :param running: what tasks are writing now, and what dead ones have left
@@ -70,12 +67,12 @@ class Stats:
     :param opens_in: seconds until something may be sent again; 0 if it may
     """
 
-    running: Contents = field(default_factory=Contents)
-    ready: Contents = field(default_factory=Contents)
-    claimed: Contents = field(default_factory=Contents)
-    dead: Contents = field(default_factory=Contents)
-    state: State = field(default_factory=State)
-    opens_in: float = 0.0
+    running: Contents
+    ready: Contents
+    claimed: Contents
+    dead: Contents
+    state: State
+    opens_in: float
 
 
 class Outbox:
@@ -111,12 +108,22 @@ class Outbox:
         self.max_age = max_age
         self.max_segments = max_segments
         self._clock = clock
+        self._pauses = pauses
+        self._patience = patience
         self._disk = disk or Disk()
         self._folder = Folder(self.path, self._disk)
-        self.state = StateFile(self._folder.file("state.json"), self._disk, clock, pauses or Pauses(), patience)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
+
+    @cached_property
+    def state(self) -> StateFile:
+        """What all processes know together."""
+        from airflow_provider_ryft.ingest.breaker import Pauses
+        from airflow_provider_ryft.ingest.state import StateFile
+
+        path = self._folder.file("state.json")
+        return StateFile(path, self._disk, self._clock, self._pauses or Pauses(), self._patience)
 
     @property
     def trouble(self) -> str:
@@ -157,6 +164,8 @@ class Outbox:
 
     def claims(self) -> Claims:
         """Return what a sender takes segments with."""
+        from airflow_provider_ryft.ingest.claims import Claims
+
         return Claims(self._folder, self._damaged)
 
     def bury(self, refused: Iterable[Refused]) -> bool:
@@ -230,6 +239,8 @@ class Outbox:
 
         :raises OSError: if it can't be read
         """
+        from airflow_provider_ryft.ingest import dead_letters
+
         for name in self._folder.names(DEAD):
             with suppress(FileNotFoundError):
                 yield from dead_letters.read(self._folder, name)
@@ -239,6 +250,8 @@ class Outbox:
 
         :raises OSError: if the disk does not take them
         """
+        from airflow_provider_ryft.ingest import dead_letters
+
         retried = 0
         for name in self._folder.names(DEAD):
             journal = self.journal()
@@ -267,6 +280,8 @@ class Outbox:
     # --- how
 
     def _bury(self, refused: list[Refused]) -> None:
+        from airflow_provider_ryft.ingest import dead_letters
+
         dead_letters.bury(self._folder, refused)
 
     def _adopt(self, place: str) -> int:

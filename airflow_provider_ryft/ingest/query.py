@@ -77,12 +77,13 @@ class _Key(NamedTuple):
     write: Callable[[Any], str] = _write  # as JSON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Record:
     """A value whose fields are checked and normalised when it is made.
 
     ``_path`` names the record in error messages; ``_keys`` has an entry for each attribute, in the payload's order.
     """
+
+    __slots__ = ()
 
     _path: ClassVar[str] = ""
     _keys: ClassVar[Mapping[str, _Key]] = {}
@@ -263,7 +264,7 @@ def _duration(name: str, value: object) -> Number:
     return number
 
 
-_ISO_8601 = re.compile(
+_ISO_8601 = (
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[Tt ]"
     r"([0-9]{2})(:?)([0-9]{2})(?:\6([0-9]{2})(?:[.,]([0-9]+))?)?"
     r"(?:[Zz]|([+-])([0-9]{2})(?::?([0-5][0-9]))?)?"
@@ -297,7 +298,7 @@ def _parse(text: str) -> datetime | None:
     Python 3.10's ``datetime.fromisoformat`` does not read ``Z``, and pendulum takes a time without an offset for UTC,
     which would hide the mistake.
     """
-    match = _ISO_8601.fullmatch(text)
+    match = re.fullmatch(_ISO_8601, text)  # compiled when it is first needed, and kept by re
     if match is None:
         return None
     year, _, month, day, hour, _, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()

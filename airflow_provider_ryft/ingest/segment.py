@@ -20,7 +20,6 @@ import secrets
 import socket
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
@@ -29,9 +28,10 @@ END = b"end"  # it ended, as this query
 DROP = b"drop"  # it ended, and is not to be reported
 SENT = b"sent"  # the server has taken it, or refused it
 
-_RECORD = re.compile(rb'\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]', re.DOTALL)
-_START = re.compile(rb'\["(?:begin|end|drop|sent)","')
-_NAME = re.compile(r"([0-9]{20})-([A-Za-z0-9_]+)-([0-9]+)-([0-9a-f]{8})(?:\.([0-9]+)q\.([0-9]+)b)?\.ndjson")
+# Compiled when a file is first read: a task only writes.
+_RECORD = rb'(?s)\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]'
+_START = rb'\["(?:begin|end|drop|sent)","'
+_NAME = r"([0-9]{20})-([A-Za-z0-9_]+)-([0-9]+)-([0-9a-f]{8})(?:\.([0-9]+)q\.([0-9]+)b)?\.ndjson"
 
 
 def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
@@ -46,8 +46,7 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
 
 
-@dataclass
-class Replay:
+class Replay(NamedTuple):
     """What the records of a file come to.
 
     :param lines: what there is to report, by number
@@ -55,9 +54,9 @@ class Replay:
     :param damaged: how many queries can't be read any more
     """
 
-    lines: dict[int, bytes] = field(default_factory=dict)
-    interrupted: int = 0
-    damaged: int = 0
+    lines: dict[int, bytes]
+    interrupted: int
+    damaged: int
 
 
 def replay(data: bytes) -> Replay:
@@ -71,8 +70,9 @@ def replay(data: bytes) -> Replay:
     settled: set[int] = set()
     damaged: set[int] = set()
     unreadable = 0
+    read = re.compile(_RECORD).fullmatch
     for text in data.split(b"\n")[:-1]:
-        match = _RECORD.fullmatch(text)
+        match = read(text)
         if match is None or not _is_intact(match):
             if match:
                 damaged.add(int(match[3]))
@@ -107,8 +107,9 @@ def _is_intact(match: re.Match[bytes]) -> bool:
 
 def _after_damage(text: bytes) -> re.Match[bytes] | None:
     """Find the record that follows damage which took the newline between them."""
-    for start in _START.finditer(text, 1):
-        match = _RECORD.fullmatch(text, start.start())
+    read = re.compile(_RECORD).fullmatch
+    for start in re.compile(_START).finditer(text, 1):
+        match = read(text, start.start())
         if match and _is_intact(match):
             return match
     return None
@@ -121,8 +122,9 @@ def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, byt
     :param numbers: of the statements; those that did not begin there are left alone
     """
     position = 0
+    read = re.compile(_RECORD).fullmatch
     for text in data.split(b"\n"):
-        match = _RECORD.fullmatch(text)
+        match = read(text)
         if match and match[1] == BEGIN and int(match[3]) in numbers:
             yield position, record(DROP, int(match[3])).ljust(len(text), b"\n")
         position += len(text) + 1
@@ -154,7 +156,7 @@ class Name(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Name | None:
         """Read a name; ``None`` if this is no file of the outbox."""
-        match = _NAME.fullmatch(text)
+        match = re.fullmatch(_NAME, text)
         if match is None:
             return None
         created, host, pid, nonce, queries, size = match.groups()

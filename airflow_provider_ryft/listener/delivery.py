@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.ingest.journal import Journal
-from airflow_provider_ryft.ingest.object_store import StoreOutbox
 from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.listener import metrics
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
+    from airflow_provider_ryft.ingest.object_store import StoreOutbox
     from airflow_provider_ryft.ingest.shipper import Shipped
 
 log = logging.getLogger(__name__)
