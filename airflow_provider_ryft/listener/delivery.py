@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
-from importlib import import_module
+from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -31,22 +30,6 @@ _LEFT_TO_OTHERS = "[ryft] delivery is outbox"
 # Seconds after which a server is so slow that the object store may be needed. To import what it takes and to connect
 # may last longer than the time that is left for it in the end.
 _SLOW = 0.5
-
-_warm = False
-
-
-def warm_up() -> None:
-    """Import what a delivery needs while the task's SQL runs; requests alone takes a quarter of a second."""
-    global _warm
-    if not _warm:
-        _warm = True
-        threading.Thread(target=_import, name="ryft-warm-up", daemon=True).start()
-
-
-def _import() -> None:
-    with suppress(Exception):  # the delivery says what is wrong, if it is needed
-        import_module("airflow_provider_ryft.ingest.shipper")
-        import_module("airflow_provider_ryft.hooks.ryft")
 
 
 @contextmanager

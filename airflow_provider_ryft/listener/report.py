@@ -11,18 +11,22 @@ import os
 import threading
 from collections import Counter
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft import outboxes, settings as options
+from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import runs_here
-from airflow_provider_ryft.listener import capture, operators
-from airflow_provider_ryft.listener.delivery import Delivery, warm_up
-from airflow_provider_ryft.listener.describe import Describer, TaskFacts
-from airflow_provider_ryft.listener.metrics import count
+from airflow_provider_ryft.listener import capture
 from airflow_provider_ryft.listener.policy import Policy
-from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.listener.survival import survive
+from airflow_provider_ryft.listener.warm_up import warm_up
 from airflow_provider_ryft.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.listener.statement import Statement
+
+# What the first statement needs, and what its delivery does: most tasks run no SQL, and need none of it.
+_FOR_STATEMENTS = ("airflow_provider_ryft.listener.describe", "airflow_provider_ryft.outboxes")
+_FOR_DELIVERY = ("airflow_provider_ryft.ingest.shipper", "airflow_provider_ryft.hooks.ryft")
 
 _current: Report | None = None
 
@@ -84,6 +88,25 @@ def _settings() -> Settings:
     return options.read()
 
 
+class _Pen:
+    """What the statements of a task are written down with.
+
+    :param settings: the options of ``[ryft]``
+    :param task_instance: Airflow's, of the task
+    """
+
+    def __init__(self, settings: Settings, task_instance: Any) -> None:
+        from airflow_provider_ryft import outboxes
+        from airflow_provider_ryft.listener.describe import Describer, TaskFacts
+
+        facts = TaskFacts.of(task_instance)
+        self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}
+        self.describer = Describer(settings, facts)
+        self.outbox = outboxes.local(settings)
+        self.store = outboxes.store(settings)
+        self.journal = self.outbox.journal()
+
+
 class Report:
     """Takes note of the statements of one try of one task, and delivers them at its end.
 
@@ -99,14 +122,14 @@ class Report:
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
         self._policy = policy
-        self._facts = TaskFacts.of(task_instance)
-        self._describer = Describer(settings, self._facts)
-        self._outbox = outboxes.local(settings)
-        self._store = outboxes.store(settings)
-        self._journal = self._outbox.journal()
+        self._pen: _Pen | None = None
         self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
         self._counts: Counter[str] = Counter()
         self._ignored: set[str] = set()
+
+    def prepare(self) -> None:
+        """Get ready for statements, which will not be long in coming."""
+        warm_up(*_FOR_STATEMENTS)
 
     def begin(self, statement: Statement) -> None:
         """Write down that a statement begins: what will be reported if this process dies before its end."""
@@ -114,8 +137,9 @@ class Report:
             self._ignored.add(statement.query_id)
             return
         if self._count("captured") == 1 and self._settings.delivery == "inline":
-            warm_up()
-        self._journal.begin(statement.query_id, self._describer.begun(statement))
+            warm_up(*_FOR_DELIVERY)
+        pen = self._pen or self._take_pen()
+        pen.journal.begin(statement.query_id, pen.describer.begun(statement))
 
     def end(self, statement: Statement) -> None:
         """Write down how a statement ended."""
@@ -124,8 +148,15 @@ class Report:
             return
         if statement.error is not None:
             self._count("failed")
-        self._journal.end(statement.query_id, self._describer.ended(statement))
+        pen = self._pen or self._take_pen()
+        pen.journal.end(statement.query_id, pen.describer.ended(statement))
         statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
+
+    def _take_pen(self) -> _Pen:
+        with self._lock:
+            if self._pen is None:
+                self._pen = _Pen(self._settings, self._task_instance)
+            return self._pen
 
     def add_operator(self, error: Any) -> None:
         """Add what the operator ran without a hook that is observed.
@@ -133,6 +164,8 @@ class Report:
         :param error: what the task failed with, an exception or text; ``None`` if it did not
         """
         try:
+            from airflow_provider_ryft.listener import operators
+
             now = datetime.now(timezone.utc)
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
@@ -152,10 +185,12 @@ class Report:
         """Deliver what there is within the time that it may take; what is not delivered then is kept."""
         if not self._counts:
             return
-        tags = {"dag_id": self._facts.dag_id or "", "task_id": self._facts.task_id or ""}
-        count("captured", self._counts["captured"], tags)
-        delivery = Delivery(self._settings, self._outbox, self._journal, tags, self._store)
-        delivery.run(self._counts["captured"])
+        from airflow_provider_ryft.listener.delivery import Delivery
+        from airflow_provider_ryft.listener.metrics import count
+
+        pen = self._take_pen()
+        count("captured", self._counts["captured"], pen.tags)
+        Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store).run(self._counts["captured"])
 
     def _count(self, what: str) -> int:
         with self._lock:

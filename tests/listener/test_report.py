@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-from airflow_provider_ryft.listener import capture, delivery, metrics, report
+from airflow_provider_ryft.listener import capture, delivery, metrics, operators, report
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.settings import Settings
 
@@ -208,7 +208,7 @@ class TestDelivered:
     ) -> None:
         """A deferred operator has submitted something; it is told when the task is resumed and ends."""
         called = []
-        monkeypatch.setattr(report.operators, "statements", lambda *_a, **_k: called.append(1) or [])
+        monkeypatch.setattr(operators, "statements", lambda *_a, **_k: called.append(1) or [])
         use(monkeypatch, tmp_path)
         report.begin(instance())
         report.leave()
@@ -220,7 +220,7 @@ class TestDelivered:
         def fail(*_arguments: Any, **_options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr(report.operators, "statements", fail)
+        monkeypatch.setattr(operators, "statements", fail)
         use(monkeypatch, tmp_path)
         report.begin(instance())
         SqliteHook("lite").run("SELECT 1")

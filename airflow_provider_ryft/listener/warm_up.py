@@ -1,0 +1,55 @@
+"""Imports what a report is going to need, while the task waits for its engine.
+
+A task's process is new for each task: what is imported in it costs the task as much as the import takes, and requests
+alone takes a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from importlib import import_module
+
+log = logging.getLogger(__name__)
+
+# A child that is forked in the middle of an import has the locks of the modules that are being imported, and not the
+# thread that would release them: its own import of one of these would wait for ever. So a fork waits for the imports,
+# which take a fraction of a second, and goes on after this many seconds whatever happens.
+_PATIENCE = 5.0
+
+_wanted: set[str] = set()
+_thread: threading.Thread | None = None
+
+
+def warm_up(*modules: str) -> None:
+    """Import modules on a thread, one after the other; each only once.
+
+    :param modules: their full names
+    """
+    global _thread
+    new = [module for module in modules if module not in _wanted]
+    if new:
+        _wanted.update(new)
+        _thread = threading.Thread(target=_import, args=(new, _thread), name="ryft-warm-up", daemon=True)
+        _thread.start()
+
+
+def _import(modules: Iterable[str], before: threading.Thread | None) -> None:
+    if before is not None:
+        before.join()
+    for module in modules:
+        try:
+            import_module(module)
+        except Exception as error:  # whoever needs it says what is wrong
+            log.debug("%s cannot be imported: %s", module, type(error).__name__)
+
+
+def _finish() -> None:
+    thread = _thread
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(_PATIENCE)
+
+
+os.register_at_fork(before=_finish)
