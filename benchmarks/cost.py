@@ -8,24 +8,33 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 
-HOME = tempfile.mkdtemp(prefix="ryft-bench-")
-os.environ["AIRFLOW_HOME"] = HOME
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from airflow_home import AirflowHome
+
+from airflow_provider_ryft.sandbox.server import Sandbox
+
+HOME = Path(tempfile.mkdtemp(prefix="ryft-bench-"))
+os.environ["AIRFLOW_HOME"] = str(HOME)
 os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
 os.environ["AIRFLOW_CONN_LITE"] = json.dumps({"conn_type": "sqlite", "host": f"{HOME}/lite.db"})
 
 STATEMENTS = 2_000
-ROUNDS = 5
+ROUNDS = 9
+TASKS = 8
 
 LOAD = """
 import sys, time
 import airflow.plugins_manager
 from importlib.metadata import entry_points
-(entry,) = [entry for entry in entry_points(group="airflow.plugins") if entry.name == "ryft"]
+(entry,) = [entry for entry in entry_points(group="airflow.plugins") if entry.name == sys.argv[1]]
 before = set(sys.modules)
 start = time.perf_counter()
 entry.load()
@@ -33,14 +42,68 @@ print("LOAD", len(set(sys.modules) - before), (time.perf_counter() - start) * 10
 """
 
 
-def plugin_load() -> tuple[int, float]:
-    """Return the new modules that loading the plugin imports, and the best of some times in milliseconds."""
+def row(what: str, *values: str) -> None:
+    """Print a line of the table."""
+    print(f"{what:<34}" + "".join(f"{value:>22}" for value in values), flush=True)
+
+
+def plugin_load(name: str) -> str:
+    """Return the new modules that loading a plugin imports, and the best of some times."""
     found = []
-    for _ in range(ROUNDS):
-        done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=True)
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", LOAD, name], capture_output=True, text=True, check=True)
         line = next(line for line in done.stdout.splitlines() if line.startswith("LOAD"))
         found.append(line.split()[1:])
-    return int(found[0][0]), min(float(milliseconds) for _, milliseconds in found)
+    return f"{found[0][0]} modules, {min(float(milliseconds) for _, milliseconds in found):.1f} ms"
+
+
+def tasks(home: AirflowHome, name: str, **options: str) -> dict[str, tuple[float, float]]:
+    """Run tasks under a real supervisor; return what listeners and our recorder took, by task.
+
+    :param options: beside those of the home
+    :return: the median of the wall time, and that of the time that the task's own thread worked, in milliseconds
+    """
+    before = dict(home.environment)
+    found: dict[str, tuple[float, float]] = {}
+    for task in ("nothing", "statement"):
+        notes = home.path / f"{name}-{task}"
+        home.environment.update(options, BENCHMARK=str(notes))
+        home.supervise(*({"dag_id": "small_sql", "task_id": task, "run_id": f"{name}{n}"} for n in range(TASKS)))
+        home.environment = dict(before)
+        spent: dict[str, dict[int, float]] = {"wall": defaultdict(float), "own": defaultdict(float)}
+        for line in notes.read_text().splitlines() if notes.exists() else ():
+            call = json.loads(line)
+            for kind, by_process in spent.items():
+                by_process[call["process"]] += call[kind]
+        wall, own = (statistics.median(by_process.values() or [0.0]) for by_process in spent.values())
+        found[task] = wall, own
+    return found
+
+
+def tasks_table() -> None:
+    """Print what listeners cost a task whose process is new, as it is for each task."""
+    home = AirflowHome(HOME / "tasks", Path(__file__).with_name("dags"))
+    home.path.mkdir()
+    home.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
+    home.environment["PYTHONPYCACHEPREFIX"] = str(HOME / "bytecode")
+    home.migrate(HOME / "template.db")
+    home.connect("lite", conn_type="sqlite", host=str(HOME / "lite.db"))
+    with Sandbox(token="t" * 20) as sandbox:
+        home.connect("ryft_default", conn_type="ryft", host=sandbox.url, password="t" * 20)
+        others = {"AIRFLOW__OPENLINEAGE__DISABLED": "True"}
+        measured = {
+            "none": tasks(home, "none", AIRFLOW__RYFT__DISABLED="True", **others),
+            "ryft, kept for a shipper": tasks(home, "outbox", AIRFLOW__RYFT__DELIVERY="outbox", **others),
+            "ryft, delivered": tasks(home, "inline", **others),
+        }
+        if any(entry.name == "openlineage" for entry in entry_points(group="airflow.plugins")):
+            transport = json.dumps({"type": "file", "log_file_path": str(HOME / "events.json"), "append": True})
+            measured["OpenLineage, to a file"] = tasks(
+                home, "ol", AIRFLOW__RYFT__DISABLED="True", AIRFLOW__OPENLINEAGE__TRANSPORT=transport
+            )
+    row("ms by the clock (of the thread)", "a task without SQL", "a task with SQL")
+    for name, found in measured.items():
+        row(f"  {name}", *(f"{wall:.1f} ({own:.1f})" for wall, own in found.values()))
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -50,14 +113,14 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
-def main() -> None:
-    """Measure, and print a table."""
+def statements_table() -> None:
+    """Print what a statement costs, once what it needs is there."""
     from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
     from airflow_provider_ryft.listener import capture, report
     from airflow_provider_ryft.settings import Settings
 
-    settings = Settings(outbox_path=str(Path(HOME) / "outbox"), delivery="outbox")
+    settings = Settings(outbox_path=str(HOME / "outbox"), delivery="outbox")
     report._settings = lambda: settings  # type: ignore[assignment]
     report.runs_here = lambda _task_instance: True  # type: ignore[assignment]
     task = SimpleNamespace(dag_id="d", task_id="t", dag=None)
@@ -75,14 +138,19 @@ def main() -> None:
         report.begin(task_instance)
         observed.append(seconds(run))
         ends.append(seconds(report.leave))
-    empty = [seconds(lambda: (report.begin(task_instance), report.leave())) for _ in range(50)]
-    added = (statistics.median(observed) - statistics.median(alone)) / STATEMENTS * 1e6
-    modules, milliseconds = plugin_load()
-    print(f"plugin load             {modules} new modules, {milliseconds:.1f} ms")
-    print(f"a statement             {statistics.median(alone) / STATEMENTS * 1e6:.0f} us on SQLite by itself")
-    print(f"  reported              {added:+.0f} us: observed, described, encoded twice, on disk twice")
-    print(f"a task without SQL      {statistics.median(empty) * 1000:+.2f} ms")
-    print(f"sealing {STATEMENTS} statements {statistics.median(ends) * 1000:.1f} ms at the end of the task")
+    added = [(after - before) / STATEMENTS * 1e6 for before, after in zip(alone, observed, strict=True)]
+    row("a statement on SQLite by itself", f"{statistics.median(alone) / STATEMENTS * 1e6:.0f} us")
+    row("  reported: median, best", f"{statistics.median(added):+.0f} us", f"{min(added):+.0f} us")
+    row(f"the end of {STATEMENTS} statements", f"{statistics.median(ends) * 1000:.1f} ms")
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    for name in ("ryft", "openlineage"):
+        if any(entry.name == name for entry in entry_points(group="airflow.plugins")):
+            row(f"loading the plugin {name}", plugin_load(name))
+    statements_table()
+    tasks_table()
 
 
 if __name__ == "__main__":
