@@ -199,7 +199,24 @@ def _mysql(exception: Any) -> _Finding | None:
         code, message = exception.args
     if not isinstance(code, int) or code <= 0:
         return None
-    return _Finding(error_codes.MYSQL.get(code, ErrorType.USER_ERROR), code, _mysql_name(exception, code), message)
+    kind = error_codes.MYSQL.get(code, ErrorType.USER_ERROR)
+    return _Finding(kind, code, _mysql_name(exception, code), _mysql_message(code, _text(message)))
+
+
+_MYSQL_QUOTED = re.compile(r"(?<!\w)'[^']*'?")
+_MYSQL_SHORTEST_CUT = 60
+
+
+def _mysql_message(code: int, message: str) -> str:
+    """Leave out what the server quotes and has cut off: half of a secret is not known as one any more.
+
+    A syntax error quotes 80 characters of the statement from the middle, in every language between the first quotes;
+    other errors quote a value, and cut it after 64 characters or more (``%-.80T`` and the like in MariaDB's
+    ``errmsg-utf8.txt``). A whole value, if it is a secret, is masked later.
+    """
+    if code == 1064:
+        return message.partition(" near '")[0].partition("'")[0].rstrip(" :")
+    return _MYSQL_QUOTED.sub(lambda found: found[0] if len(found[0]) < _MYSQL_SHORTEST_CUT else "'...'", message)
 
 
 def _mysql_name(exception: BaseException, code: int) -> str | None:

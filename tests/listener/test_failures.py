@@ -250,6 +250,38 @@ def test_mariadb(mariadb: Any, case: str) -> None:
 
 
 @pytest.mark.services
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SELECT 1 FRM t WHERE pw = %s", "ER_PARSE_ERROR"),
+        ("INSERT INTO ryft_secret (s) VALUES (%s)", "ER_DUP_ENTRY"),
+        ("INSERT INTO ryft_secret VALUES ('1', %s)", "ER_TRUNCATED_WRONG_VALUE_FOR_FIELD"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en_US", "de_DE", "ja_JP"])
+def test_mariadb_message_quotes_no_half_of_a_secret(mariadb: Any, sql: str, name: str, language: str) -> None:
+    """The server cuts off what it quotes; the rest of a secret would be no secret that anybody knows."""
+    secret = "S3cretPart-" + "abcdefghij" * 40
+    cursor = mariadb.cursor()
+    cursor.execute("CREATE TEMPORARY TABLE ryft_secret (s VARCHAR(500) PRIMARY KEY, n INT)")
+    cursor.execute("INSERT INTO ryft_secret (s) VALUES (%s)", [secret])
+    cursor.execute(f"SET lc_messages = {language}")
+    info = of(lambda: cursor.execute(sql, [secret]))
+    assert info.error_name == name
+    assert info.failure_message
+    assert "S3cret" not in info.failure_message
+
+
+def test_mysql_message_keeps_what_was_quoted_whole() -> None:
+    """A short quotation names the table or the column that the user has to look for."""
+    said = "Table 'x' doesn't exist in the engine, nor in any other one that this server has, wherever one looked"
+    info = described(shaped("MySQLdb", "ProgrammingError", 1932, said))
+    assert info.failure_message == said
+    info = described(shaped("MySQLdb", "ProgrammingError", 1064, "You have an error to use near 'x' at line 1"))
+    assert info.failure_message == "You have an error to use"
+
+
+@pytest.mark.services
 def test_mariadb_kill_is_external(mariadb: Any) -> None:
     """A query, or a connection, that somebody kills has done nothing wrong."""
 
