@@ -192,16 +192,18 @@ SQL_SERVER = _table(
     INTERNAL_ERROR=[605, 823, 824, 825, 3624, 8621],
 )
 
-# Oracle: "Database Error Messages"; TNS errors are EXTERNAL as a range.
+# Oracle: "Database Error Messages"; TNS errors are EXTERNAL as a range. With names: errors that the driver makes.
 ORACLE = _table(
     INSUFFICIENT_RESOURCES=[
-        *(18, 20, 40, 257, 1536, 1555, 1628, 1650, 1652, 1653, 1654, 1655, 1658, 1688, 1691, 2391, 2393, 2395),
-        *(4030, 4031, 4036, 30036),
+        *(18, 20, 40, 257, 1536, 1555, 1628, 1650, 1652, 1653, 1654, 1655, 1658, 1688, 1691, 2391, 2392, 2393, 2394),
+        *(2395, 4030, 4031, 4036, 12827, 12853, 30036),
+        *("DPY-4005", "DPY-4024", "DPI-1067"),  # no connection in the pool, call timeout
     ],
     EXTERNAL=[
-        *(22, 28, 31, 51, 54, 60, 1012, 1013, 1033, 1034, 1089, 1090, 1092, 2396, 2399, 3113, 3114, 3135, 8176, 8177),
-        *(18014, 25402, 25408, 30006),
+        *(22, 28, 31, 51, 54, 60, 1012, 1013, 1033, 1034, 1089, 1090, 1092, 2049, 2396, 2399, 3113, 3114, 3135, 4021),
+        *(8176, 8177, 12805, 18014, 25402, 25408, 30006),
         *range(12150, 12700),
+        *("DPY-1001", "DPY-4011", "DPI-1010", "DPI-1080"),  # not connected, connection closed
     ],
     INTERNAL_ERROR=[600, 7445, 1578],
 )

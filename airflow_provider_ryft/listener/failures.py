@@ -318,10 +318,25 @@ def _hive(exception: Any) -> _Finding | None:
     return finding or _Finding(None, status.errorCode, None, status.errorMessage)
 
 
+_ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
+
+
 def _oracle(exception: Any) -> _Finding | None:
+    """Read oracledb and cx_Oracle.
+
+    What the driver itself says (DPY, DPI: its ``errors.py``) has no number, only a name. Errors of parallel servers
+    and of recursive statements come in another one, which says no more than that.
+    """
     said = exception.args[0]
-    kind = error_codes.ORACLE.get(said.code, ErrorType.USER_ERROR)
-    return _Finding(kind, said.code, getattr(said, "full_code", None) or f"ORA-{said.code:05}", said.message)
+    code, message = said.code, _text(said.message)
+    name = getattr(said, "full_code", None) or (f"ORA-{code:05}" if code else message.partition(":")[0])
+    kind = error_codes.ORACLE.get(code) or error_codes.ORACLE.get(name)
+    if code in (604, 12801):
+        inner = (int(found) for found in _ORACLE_WRAPPED.findall(message))
+        kind = next((error_codes.ORACLE.get(other) for other in inner if other not in (604, 12801)), None)
+    if kind is None and getattr(said, "isrecoverable", False):
+        kind = ErrorType.EXTERNAL
+    return _Finding(kind or (ErrorType.USER_ERROR if code else None), code or None, name, message)
 
 
 def _sql_server(exception: Any) -> _Finding | None:

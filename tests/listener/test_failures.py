@@ -530,6 +530,18 @@ def oracle(code: int) -> BaseException:
     return shaped("oracledb.exceptions", "DatabaseError", said)
 
 
+def oracle_driver(name: str, kind: str, said: str, *, recoverable: bool = False) -> BaseException:
+    """Make an error of oracledb's own, whose code is 0: taken down from oracledb 26.1."""
+    error = SimpleNamespace(code=0, full_code=name, message=f"{name}: {said}", isrecoverable=recoverable)
+    return shaped("oracledb.exceptions", kind, error, bases=("DatabaseError", "Error"))
+
+
+def oracle_parallel(inner: int) -> BaseException:
+    message = f"ORA-12801: error signaled in parallel query server P003\nORA-{inner:05}: no"
+    said = SimpleNamespace(code=12801, full_code="ORA-12801", message=message)
+    return shaped("oracledb.exceptions", "DatabaseError", said)
+
+
 def hive(state: str, code: int) -> BaseException:
     status = SimpleNamespace(sqlState=state, errorCode=code, errorMessage="Error while compiling")
     return shaped("pyhive.exc", "OperationalError", SimpleNamespace(status=status))
@@ -559,6 +571,37 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     (oracle(12541), EXTERNAL, 12541, "ORA-12541"),
     (oracle(1652), RESOURCES, 1652, "ORA-01652"),
     (oracle(600), INTERNAL, 600, "ORA-00600"),
+    (oracle(4021), EXTERNAL, 4021, "ORA-04021"),
+    (oracle(2049), EXTERNAL, 2049, "ORA-02049"),
+    (oracle(2392), RESOURCES, 2392, "ORA-02392"),
+    (oracle(2394), RESOURCES, 2394, "ORA-02394"),
+    (oracle_parallel(1652), RESOURCES, 12801, "ORA-12801"),
+    (oracle_parallel(60), EXTERNAL, 12801, "ORA-12801"),
+    (oracle_parallel(1722), USER, 12801, "ORA-12801"),
+    (oracle_driver("DPY-4005", "DatabaseError", "timed out waiting for the pool"), RESOURCES, None, "DPY-4005"),
+    (oracle_driver("DPY-4024", "DatabaseError", "call timeout of 5 ms exceeded"), RESOURCES, None, "DPY-4024"),
+    (oracle_driver("DPY-1001", "InterfaceError", "not connected to database"), EXTERNAL, None, "DPY-1001"),
+    (oracle_driver("DPY-4011", "DatabaseError", "connection closed", recoverable=True), EXTERNAL, None, "DPY-4011"),
+    (oracle_driver("DPY-6005", "OperationalError", "cannot connect to database"), EXTERNAL, None, "DPY-6005"),
+    (oracle_driver("DPY-9999", "DatabaseError", "gone", recoverable=True), EXTERNAL, None, "DPY-9999"),
+    (oracle_driver("DPY-2006", "ProgrammingError", "named bind parameters"), USER, None, "DPY-2006"),
+    (oracle_driver("DPY-5003", "InternalError", "unexpected data"), INTERNAL, None, "DPY-5003"),
+    (
+        shaped(
+            "oracledb",
+            "DatabaseError",
+            SimpleNamespace(code=24457, full_code="DPY-4005", message="timed out\nORA-24457"),
+        ),
+        RESOURCES,
+        24457,
+        "DPY-4005",
+    ),
+    (
+        shaped("cx_Oracle", "DatabaseError", SimpleNamespace(code=0, message="DPI-1010: not connected")),
+        EXTERNAL,
+        None,
+        "DPI-1010",
+    ),
     (hive("42S02", 10001), USER, 10001, "UNDEFINED_TABLE"),
     (hive("08S01", 2), EXTERNAL, 2, "08S01"),
     (shaped("pyhive.exc", "OperationalError", "TSocket read 0 bytes"), EXTERNAL, None, None),
