@@ -182,7 +182,17 @@ def _postgres_fields(exception: Any) -> _Finding | None:
     return _sqlstate(fields["C"], fields["M"]) if isinstance(fields, dict) else None
 
 
+_TRINO_STATUS = re.compile(r"error (\d{3})\b")
+
+
 def _trino(exception: Any) -> _Finding | None:
+    """Read trino and presto-python-client: the engine's own judgement, or the HTTP status of who answered instead.
+
+    ``raise_response_error`` in the clients' ``client.py``: "error 502: bad gateway" of a proxy, and the like.
+    """
+    if _by_class(exception, {"HttpError": ErrorType.EXTERNAL}):
+        status = _TRINO_STATUS.match(str(exception))
+        return _Finding(_by_status(int(status[1])) if status else ErrorType.EXTERNAL)
     if exception.error_type is None:
         return None
     try:
@@ -365,12 +375,15 @@ def _teradata(exception: Any) -> _Finding | None:
     return _Finding(error_codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, found[2])
 
 
+_GOOGLE = {"GatewayTimeout": ErrorType.INSUFFICIENT_RESOURCES}  # and its DeadlineExceeded
+
+
 def _google(exception: Any) -> _Finding | None:
     if exception.code is None:
         return None
     status = int(exception.code)
     reason = next((error.get("reason") for error in exception.errors or () if isinstance(error, dict)), None)
-    kind = error_codes.BIGQUERY.get(str(reason)) or _by_status(status)
+    kind = error_codes.BIGQUERY.get(str(reason)) or _by_class(exception, _GOOGLE) or _by_status(status)
     return _Finding(kind, status, reason, exception.message)
 
 
@@ -381,7 +394,7 @@ def _amazon(exception: Any) -> _Finding | None:
 
 
 def _by_status(status: int) -> ErrorType:
-    if status in (408, 429, 504):
+    if status in (408, 429):
         return ErrorType.INSUFFICIENT_RESOURCES
     return ErrorType.EXTERNAL if status >= 500 else ErrorType.USER_ERROR
 

@@ -439,7 +439,22 @@ def test_trino_connection_is_external() -> None:
     """An error that Trino's coordinator did not make has a class only."""
     exceptions = pytest.importorskip("trino.exceptions")
     assert described(exceptions.TrinoConnectionError("failed to execute")).error_type is EXTERNAL
-    assert described(exceptions.Http503Error("busy")).error_type in (EXTERNAL, USER)
+    assert described(exceptions.Http503Error("busy")).error_type is EXTERNAL
+
+
+@pytest.mark.parametrize("module", ["trino", "prestodb"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(500, EXTERNAL), (502, EXTERNAL), (503, EXTERNAL), (504, EXTERNAL), (429, RESOURCES), (401, USER), (404, USER)],
+)
+def test_a_proxy_that_answers_for_trino_is_told_by_its_status(module: str, status: int, kind: ErrorType) -> None:
+    """What is not from the coordinator is an HTTP status, which the client turns into an exception."""
+    client = pytest.importorskip(f"{module}.client")
+    answer = SimpleNamespace(status_code=status, content=b"<html>")
+    request = getattr(client, f"{module.removesuffix('db').capitalize()}Request")
+    info = of(lambda: request.raise_response_error(*(() if module == "trino" else (None,)), answer))
+    assert (info.error_type, info.error_code, info.error_name) == (kind, None, None)
+    assert (info.failure_message or "").startswith(f"error {status}")
 
 
 SNOWFLAKE = [
