@@ -112,21 +112,30 @@ SQLSTATES: Mapping[str, tuple[ErrorType, str]] = {
     "HYT01": (EXTERNAL, "CONNECTION_TIMEOUT_EXPIRED"),
 }
 
-# MySQL's and MariaDB's server errors, and their clients' (2000-2999).
+# MySQL's and MariaDB's server errors, and their clients' (2000-2999). Below 1000 are those of the server's file layer
+# (MariaDB: include/mysys_err.h) and of storage engines (include/my_base.h): INTERNAL_ERROR, if they are not here.
 MYSQL = _table(
     INSUFFICIENT_RESOURCES=[
-        *(1021, 1037, 1038, 1040, 1041, 1104, 1114, 1135, 1203, 1206, 1226, 1436),
+        *(5, 20, 23, 28),  # memory, disk, file handles
+        *(1021, 1028, 1037, 1038, 1040, 1041, 1104, 1114, 1135, 1203, 1206, 1226, 1436),
         *(1878, 1969, 3024, 3170),  # temporary file, max_statement_time, max_execution_time, memory
         2008,
     ],
     EXTERNAL=[
+        *(1020, 1047, 1412),  # changed by another transaction, a Galera node that is not ready
         *(1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184),  # shutdown, aborted connection, network
         *(1205, 1213, 1317, 1429, 1430, 1613, 1614, 1927, 3058, 3572, 4031),  # locks, kills, remote servers
         *range(2001, 2008),
         *range(2009, 2014),
         *(2024, 2025, 2026, 2048, 2055),
     ],
-    INTERNAL_ERROR=[1030, 1034, 1035, 1194, 1195, 1712, 1815],
+    INTERNAL_ERROR=[1004, 1026, 1030, 1034, 1035, 1180, 1194, 1195, 1712, 1815],
+)
+
+# The error of the operating system or the storage engine (include/my_base.h) that a server's error is about.
+MYSQL_INNER = _table(
+    INSUFFICIENT_RESOURCES=[12, 23, 24, 28, 128, 135, 136, 147],  # memory, file handles, disk, full tables
+    EXTERNAL=[123, 146, 149],  # changed record, lock wait, deadlock
 )
 
 # Primary result codes: "Result and Error Codes", SQLite's documentation.

@@ -209,8 +209,16 @@ def _mysql(exception: Any) -> _Finding | None:
         code, message = exception.args
     if not isinstance(code, int) or code <= 0:
         return None
-    kind = error_codes.MYSQL.get(code, ErrorType.USER_ERROR)
-    return _Finding(kind, code, _mysql_name(exception, code), _mysql_message(code, _text(message)))
+    said = _text(message)
+    kind = error_codes.MYSQL.get(code) or (ErrorType.INTERNAL_ERROR if code < 1000 else ErrorType.USER_ERROR)
+    inner = _MYSQL_INNER.search(said) if kind is ErrorType.INTERNAL_ERROR else None
+    if inner is not None:
+        kind = error_codes.MYSQL_INNER.get(int(inner[1]), kind)
+    return _Finding(kind, code, _mysql_name(exception, code), _mysql_message(code, said))
+
+
+# "(Errcode: 28 "No space left on device")", "(OS errno 28 - ...)", "Got error 149 "Lock deadlock..." during COMMIT"
+_MYSQL_INNER = re.compile(r"(?:[Ee]rrcode:|errno:?|\bGot error) *(\d{1,4})\b")
 
 
 _MYSQL_QUOTED = re.compile(r"(?<!\w)'[^']*'?")

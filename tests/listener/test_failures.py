@@ -272,6 +272,37 @@ def test_mariadb_message_quotes_no_half_of_a_secret(mariadb: Any, sql: str, name
     assert "S3cret" not in info.failure_message
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "kind"),
+    [
+        (3, "Error writing file '/tmp/MYfd=7' (Errcode: 28 \"No space left on device\")", RESOURCES),
+        (3, "Error writing file '/tmp/MY' (OS errno 28 - No space left on device)", RESOURCES),
+        (3, "Error writing file '/tmp/MYfd=7' (Errcode: 5 \"Input/output error\")", INTERNAL),
+        (1, "Can't create/write to file '/tmp/MLx' (Errcode: 13 \"Permission denied\")", INTERNAL),
+        (5, "Out of memory (Needed 65536 bytes)", RESOURCES),
+        (20, "Disk is full writing '/tmp/MY' (Errcode: 28). Waiting for someone to free space...", RESOURCES),
+        (23, "Out of resources when opening file './x.MYD' (Errcode: 24)", RESOURCES),
+        (28, "no", RESOURCES),
+        (126, "Index for table 'x' is corrupt; try to repair it", INTERNAL),
+        (1004, "Can't create file './x.frm' (errno: 28 \"No space left on device\")", RESOURCES),
+        (1020, "Record has changed since last read in table 't'", EXTERNAL),
+        (1026, "Error writing file './x' (errno: 5 \"Input/output error\")", INTERNAL),
+        (1028, "Sort aborted: ", RESOURCES),
+        (1030, 'Got error 28 "No space left on device" from storage engine Aria', RESOURCES),
+        (1030, 'Got error 122 "Internal (unspecified) error in handler" from storage engine InnoDB', INTERNAL),
+        (1047, "WSREP has not yet prepared node for application use", EXTERNAL),
+        (1180, 'Got error 149 "Lock deadlock; Retry transaction" during COMMIT', EXTERNAL),
+        (1180, 'Got error 1 "Operation not permitted" during COMMIT', INTERNAL),
+        (1290, "The MariaDB server is running with the --read-only option", USER),
+        (1698, "Access denied for user 'x'@'y'", USER),
+    ],
+)
+def test_mysql_server_in_trouble(code: int, said: str, kind: ErrorType) -> None:
+    """What the server's files, disk or storage engines say is never the user's error; an inner number may tell more."""
+    info = described(shaped("MySQLdb", "OperationalError", code, said))
+    assert (info.error_type, info.error_code) == (kind, code)
+
+
 def test_mysql_message_keeps_what_was_quoted_whole() -> None:
     """A short quotation names the table or the column that the user has to look for."""
     said = "Table 'x' doesn't exist in the engine, nor in any other one that this server has, wherever one looked"
@@ -845,7 +876,13 @@ def test_mysqls_codes_are_what_they_are_meant_to_be() -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        *(error_codes.MYSQL, error_codes.SQLITE, error_codes.SNOWFLAKE, error_codes.CLICKHOUSE),
+        *(
+            error_codes.MYSQL,
+            error_codes.MYSQL_INNER,
+            error_codes.SQLITE,
+            error_codes.SNOWFLAKE,
+            error_codes.CLICKHOUSE,
+        ),
         *(error_codes.SQL_SERVER, error_codes.ORACLE, error_codes.TERADATA, error_codes.BIGQUERY),
     ],
 )
