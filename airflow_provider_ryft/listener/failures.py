@@ -281,10 +281,19 @@ def _duckdb(exception: BaseException) -> _Finding | None:
     return _Finding(_by_class(exception, _DUCKDB), None, type(exception).__name__.removesuffix("Exception"))
 
 
+_SNOWFLAKE = dict.fromkeys(
+    ("HttpError", "PresignedUrlExpiredError", "RefreshTokenError", "RequestExceedMaxRetryError", "TokenExpiredError"),
+    ErrorType.EXTERNAL,
+)
+
+
 def _snowflake(exception: Any) -> _Finding | None:
+    """Read snowflake-connector-python; from 290000 on a number is an HTTP status (its ``errorcode.py``)."""
     code = exception.errno if isinstance(exception.errno, int) and exception.errno > 0 else None
     message = getattr(exception, "raw_msg", None) or exception.msg
-    kind = error_codes.SNOWFLAKE.get(code) if code else None
+    kind = error_codes.SNOWFLAKE.get(code) if code else _by_class(exception, _SNOWFLAKE)
+    if code and 290000 <= code < 291000:
+        kind = _by_status(code - 290000) if code > 290000 else ErrorType.EXTERNAL
     finding = _sqlstate(exception.sqlstate, message, code=code) or _Finding(None, code, None, message)
     return finding if kind is None else finding._replace(kind=kind)
 

@@ -507,6 +507,30 @@ def test_snowflake(code: int, state: str, kind: ErrorType, name: str) -> None:
     assert info.failure_message == "it is so"
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "kind"),
+    [
+        ("InternalServerError", 500, EXTERNAL),
+        ("BadGatewayError", 502, EXTERNAL),
+        ("ServiceUnavailableError", 503, EXTERNAL),
+        ("GatewayTimeoutError", 504, EXTERNAL),
+        ("TooManyRequests", 429, RESOURCES),
+        ("ForbiddenError", 403, USER),
+        ("OtherHTTPRetryableError", 0, EXTERNAL),
+        ("HttpError", None, EXTERNAL),
+        ("RequestExceedMaxRetryError", None, EXTERNAL),
+        ("TokenExpiredError", None, EXTERNAL),
+        ("RefreshTokenError", None, EXTERNAL),
+        ("BindUploadError", None, USER),
+    ],
+)
+def test_snowflakes_http_errors(name: str, code: int | None, kind: ErrorType) -> None:
+    """What the connector could not get through to Snowflake is told by its HTTP status, or else by its class."""
+    errors = pytest.importorskip("snowflake.connector.errors")
+    info = described(getattr(errors, name)(msg="no", **({} if code is None else {"errno": code})))
+    assert (info.error_type, info.error_code) == (kind, None if code is None else 290000 + code)
+
+
 CLICKHOUSE = [
     (60, USER, "UNKNOWN_TABLE"),
     (62, USER, "SYNTAX_ERROR"),
