@@ -103,6 +103,9 @@ SQLSTATES: Mapping[str, tuple[ErrorType, str]] = {
     "57P05": (EXTERNAL, "IDLE_SESSION_TIMEOUT"),
     "58030": (EXTERNAL, "IO_ERROR"),
     "70100": (EXTERNAL, "QUERY_INTERRUPTED"),
+    # Exasol: pyexasol's connection.py.
+    "R0001": (RESOURCES, "QUERY_TIMEOUT"),
+    "R0003": (EXTERNAL, "QUERY_ABORTED"),
     # ODBC: Microsoft, "Appendix A: ODBC error codes".
     "HY001": (RESOURCES, "MEMORY_ALLOCATION_ERROR"),
     "HY008": (EXTERNAL, "OPERATION_CANCELED"),

@@ -345,6 +345,22 @@ def _hive(exception: Any) -> _Finding | None:
     return finding or _Finding(None, status.errorCode, None, status.errorMessage)
 
 
+_EXASOL = dict.fromkeys(("ExaCommunicationError", "ExaConnectionError"), ErrorType.EXTERNAL)
+
+
+def _exasol(exception: Any) -> _Finding | None:
+    """Read pyexasol: ``exceptions.py``. The text of its exceptions is a list of who ran what where."""
+    for inner in getattr(exception, "exceptions", ()):  # what the threads of an import or export failed with
+        finding = None if hasattr(inner, "exceptions") else _read(inner)
+        if finding is not None:
+            return finding
+    finding = _sqlstate(getattr(exception, "code", None), exception.message)
+    if finding is None:
+        return _Finding(_by_class(exception, _EXASOL), message=exception.message)
+    is_refused = type(exception).__name__ == "ExaAuthError"  # 08004: wrong user or password
+    return finding._replace(kind=ErrorType.USER_ERROR) if is_refused else finding
+
+
 _ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
 
 
@@ -433,6 +449,7 @@ _READERS: Mapping[str, Callable[[Any], _Finding | None]] = {
     "prestodb": _trino,
     "psycopg": _postgres,
     "psycopg2": _postgres,
+    "pyexasol": _exasol,
     "pyhive": _hive,
     "pymssql": _sql_server,
     "pymysql": _mysql,

@@ -581,6 +581,48 @@ def test_databricks(text: str, kind: ErrorType, name: str | None) -> None:
     assert lost.error_type is EXTERNAL
 
 
+EXASOL = [
+    ("ExaQueryError", "42000", USER, "SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION"),
+    ("ExaQueryError", "40001", EXTERNAL, "SERIALIZATION_FAILURE"),
+    ("ExaQueryTimeoutError", "R0001", RESOURCES, "QUERY_TIMEOUT"),
+    ("ExaQueryAbortError", "R0003", EXTERNAL, "QUERY_ABORTED"),
+    ("ExaRequestError", "08003", EXTERNAL, "08003"),
+    ("ExaAuthError", "08004", USER, "08004"),
+    ("ExaCommunicationError", None, EXTERNAL, None),
+    ("ExaConnectionFailedError", None, EXTERNAL, None),
+    ("ExaConcurrencyError", None, USER, None),
+]
+
+
+def exasol(name: str, code: str | None) -> BaseException:
+    """Make an error of the real driver, which prints all that it knows of a connection."""
+    exceptions = pytest.importorskip("pyexasol.exceptions")
+    options = {"dsn": "host:8563", "user": "somebody", "verbose_error": True}
+    connection = SimpleNamespace(options=options, current_schema=lambda: "S", session_id=lambda: "1")
+    query = ["SELECT 'hidden'"] if "Query" in name else []
+    made: BaseException = getattr(exceptions, name)(connection, *query, *([code] if code else []), "it is so")
+    return made
+
+
+@pytest.mark.parametrize(("kind", "code", "judged", "name"), EXASOL)
+def test_exasol(kind: str, code: str | None, judged: ErrorType, name: str | None) -> None:
+    """Exasol's errors are told by their SQLSTATE, else by their class, and say no more than the engine said."""
+    info = described(exasol(kind, code))
+    assert (info.error_type, info.error_code, info.error_name) == (judged, None, name)
+    assert info.failure_message == "it is so"
+
+
+def test_exasols_import_is_told_by_what_its_threads_failed_with() -> None:
+    """An import runs in two threads, and its error holds theirs."""
+    exceptions = pytest.importorskip("pyexasol.exceptions")
+    lost = exasol("ExaQueryTimeoutError", "R0001")
+    info = described(exceptions.ExaImportError(None, (ValueError("wrong"), None, lost)))
+    assert (info.error_type, info.error_name) == (RESOURCES, "QUERY_TIMEOUT")
+    info = described(exceptions.ExaImportError(None, (ValueError("wrong"),)))
+    assert info.error_type is USER
+    assert info.failure_message == "Error in executing `import_from_callback` (1 sub-exception)"
+
+
 # --- drivers that are not installed: exceptions of their shape, from modules of their names
 
 
