@@ -19,8 +19,8 @@ def _table(**codes: Iterable[int | str]) -> Mapping[int | str, ErrorType]:
     return {code: ErrorType[kind] for kind, group in codes.items() for code in group}
 
 
-# The first two characters of an SQLSTATE: ISO/IEC 9075-2, table 38, with PostgreSQL's (appendix A of its manual) and
-# ODBC's own classes.
+# The first two characters of an SQLSTATE: ISO/IEC 9075-2, table 38, with PostgreSQL's (appendix A of its manual),
+# ODBC's and Vertica's ("SQL State List" of its manual) own classes.
 SQLSTATE_CLASSES: Mapping[str, tuple[ErrorType, str]] = {
     "02": (USER, "NO_DATA"),
     "03": (USER, "SQL_STATEMENT_NOT_YET_COMPLETE"),
@@ -64,6 +64,8 @@ SQLSTATE_CLASSES: Mapping[str, tuple[ErrorType, str]] = {
     "HV": (EXTERNAL, "FDW_ERROR"),
     "KD": (EXTERNAL, "DATASOURCE_ERROR"),
     "P0": (USER, "PLPGSQL_ERROR"),
+    "V1": (EXTERNAL, "MULTI_NODE_ERROR"),
+    "VX": (INTERNAL, "INTERNAL_ERROR"),
     "XX": (INTERNAL, "INTERNAL_ERROR"),
 }
 
@@ -96,6 +98,7 @@ SQLSTATES: Mapping[str, tuple[ErrorType, str]] = {
     "53300": (RESOURCES, "TOO_MANY_CONNECTIONS"),
     "53400": (RESOURCES, "CONFIGURATION_LIMIT_EXCEEDED"),
     "55P03": (EXTERNAL, "LOCK_NOT_AVAILABLE"),
+    "55V03": (EXTERNAL, "LOCK_NOT_AVAILABLE"),
     "57014": (EXTERNAL, "QUERY_CANCELED"),
     "57P01": (EXTERNAL, "ADMIN_SHUTDOWN"),
     "57P02": (EXTERNAL, "CRASH_SHUTDOWN"),
@@ -103,6 +106,7 @@ SQLSTATES: Mapping[str, tuple[ErrorType, str]] = {
     "57P05": (EXTERNAL, "IDLE_SESSION_TIMEOUT"),
     "58030": (EXTERNAL, "IO_ERROR"),
     "70100": (EXTERNAL, "QUERY_INTERRUPTED"),
+    "V1001": (EXTERNAL, "LOST_CONNECTIVITY"),
     # Exasol: pyexasol's connection.py.
     "R0001": (RESOURCES, "QUERY_TIMEOUT"),
     "R0003": (EXTERNAL, "QUERY_ABORTED"),

@@ -408,6 +408,11 @@ def _teradata(exception: Any) -> _Finding | None:
     return _Finding(error_codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, found[2])
 
 
+def _vertica(exception: Any) -> _Finding | None:
+    """Read vertica-python, whose text holds the whole statement."""
+    return _sqlstate(exception.sqlstate, exception.message, code=int(exception.error_code))
+
+
 _GOOGLE = {"GatewayTimeout": ErrorType.INSUFFICIENT_RESOURCES}  # and its DeadlineExceeded
 
 
@@ -459,4 +464,5 @@ _READERS: Mapping[str, Callable[[Any], _Finding | None]] = {
     "sqlite3": _sqlite,
     "teradatasql": _teradata,
     "trino": _trino,
+    "vertica_python": _vertica,
 }

@@ -623,6 +623,27 @@ def test_exasols_import_is_told_by_what_its_threads_failed_with() -> None:
     assert info.failure_message == "Error in executing `import_from_callback` (1 sub-exception)"
 
 
+VERTICA = [
+    ("42V01", 4566, USER, "42V01"),
+    ("55V03", 5156, EXTERNAL, "LOCK_NOT_AVAILABLE"),
+    ("V1001", 4534, EXTERNAL, "LOST_CONNECTIVITY"),
+    ("53200", 3587, RESOURCES, "OUT_OF_MEMORY"),
+    ("VX001", 1, INTERNAL, "VX001"),
+]
+
+
+@pytest.mark.parametrize(("state", "code", "kind", "name"), VERTICA)
+def test_vertica(state: str, code: int, kind: ErrorType, name: str) -> None:
+    """Vertica's errors are told by their SQLSTATE, and the statement that the driver adds is left out."""
+    errors = pytest.importorskip("vertica_python.errors")
+    messages = pytest.importorskip("vertica_python.vertica.messages.backend_messages.error_response")
+    fields = f"SERROR\0C{state}\0Mit is so\0V{code}\0\0"
+    info = described(errors.QueryError.from_error_response(messages.ErrorResponse(fields.encode()), "SELECT 'hidden'"))
+    assert (info.error_type, info.error_code, info.error_name) == (kind, code, name)
+    assert info.failure_message == "it is so"
+    assert described(errors.ConnectionError("closed")).error_type is EXTERNAL
+
+
 # --- drivers that are not installed: exceptions of their shape, from modules of their names
 
 
@@ -905,7 +926,7 @@ def test_sqlstates_agree_with_their_classes() -> None:
         for state, (kind, _) in error_codes.SQLSTATES.items()
         if error_codes.SQLSTATE_CLASSES.get(state[:2], (kind,))[0] is not kind
     }
-    assert otherwise == {"25P03", "25P04", "55P03"}
+    assert otherwise == {"25P03", "25P04", "55P03", "55V03"}
 
 
 def test_names_of_sqlstates_are_postgresqls() -> None:
