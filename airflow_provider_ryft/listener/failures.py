@@ -397,15 +397,19 @@ def _odbc(exception: Any) -> _Finding | None:
     return _sqlstate(state, message)
 
 
-_TERADATA_CODE = re.compile(r"\[Error (\d+)\] (.*)")
+_TERADATA_CODE = re.compile(r"\[Error (\d+)\] (?:\[SQLState (\w{5})\] )?(.*)")
 
 
 def _teradata(exception: Any) -> _Finding | None:
-    found = _TERADATA_CODE.search(str(exception))
+    """Read teradatasql: an error of the database's, or one of the driver's, whose numbers are others."""
+    text = str(exception)
+    found = _TERADATA_CODE.search(text)
     if found is None:
         return None
-    code = int(found[1])
-    return _Finding(error_codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, found[2])
+    code, state, message = int(found[1]), found[2], found[3]
+    if "[Teradata SQL Driver]" in text[: found.start()]:
+        return _sqlstate(state, message, code=code) or _Finding(None, code, None, message)
+    return _Finding(error_codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, message)
 
 
 def _vertica(exception: Any) -> _Finding | None:

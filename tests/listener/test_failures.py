@@ -675,6 +675,12 @@ def oracle_parallel(inner: int) -> BaseException:
     return shaped("oracledb.exceptions", "DatabaseError", said)
 
 
+def teradata_driver(code: str, said: str) -> BaseException:
+    """Make an error of teradatasql's own: taken down from teradatasql 20.0."""
+    text = f"[Version 20.0.0.72] [Session 0] [Teradata SQL Driver] [Error {code}] {said}\n at gosqldriver/x"
+    return shaped("teradatasql", "OperationalError", text)
+
+
 def hive(state: str, code: int) -> BaseException:
     status = SimpleNamespace(sqlState=state, errorCode=code, errorMessage="Error while compiling")
     return shaped("pyhive.exc", "OperationalError", SimpleNamespace(status=status))
@@ -763,6 +769,14 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     ),
     (shaped("teradatasql", "OperationalError", "[Version 1] [Error 3807] Object 'x' no.\n at g"), USER, 3807, None),
     (shaped("teradatasql", "OperationalError", "[Version 1] [Error 2646] No more spool."), RESOURCES, 2646, None),
+    (
+        teradata_driver("444", "[SQLState 08001] Failed to connect to 127.0.0.1"),
+        EXTERNAL,
+        444,
+        "SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION",
+    ),
+    (teradata_driver("493", "[SQLState 08000] Hostname lookup failed"), EXTERNAL, 493, "CONNECTION_EXCEPTION"),
+    (teradata_driver("3807", "Socket closed"), EXTERNAL, 3807, None),
     (shaped("vertica_python.errors", "QueryError", "no", sqlstate="53200"), RESOURCES, None, "OUT_OF_MEMORY"),
     (shaped("prestodb.exceptions", "TimeoutError", "no"), RESOURCES, None, None),
     (shaped("pyexasol.exceptions", "ExaQueryError", "no"), USER, None, None),
