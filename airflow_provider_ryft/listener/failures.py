@@ -391,10 +391,26 @@ def _sql_server(exception: Any) -> _Finding | None:
     return _Finding(error_codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
 
 
+_ODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+
+
 def _odbc(exception: Any) -> _Finding | None:
-    """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses."""
+    """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses.
+
+    SQL Server's tells more than the state, which is that of a syntax error for a lock's timeout or for a full disk,
+    too. A state of class 01, a warning, is what a driver manager raises that cannot load the driver, and what FreeTDS
+    raises for a lost connection.
+    """
     state, message = exception.args[:2]
-    return _sqlstate(state, message)
+    finding = _sqlstate(state, message)
+    if finding is None and str(state).startswith("01"):
+        finding = _Finding(ErrorType.EXTERNAL, message=message)
+    native = _ODBC_NATIVE.search(message) if "[SQL Server]" in message else None
+    if finding is None or native is None or not int(native[1]):
+        return finding
+    code = int(native[1])
+    kind = error_codes.SQL_SERVER.get(code, finding.kind)
+    return finding._replace(kind=kind, code=code, name=finding.name if kind is finding.kind else None)
 
 
 _TERADATA_CODE = re.compile(r"\[Error (\d+)\] (?:\[SQLState (\w{5})\] )?(.*)")

@@ -675,6 +675,11 @@ def oracle_parallel(inner: int) -> BaseException:
     return shaped("oracledb.exceptions", "DatabaseError", said)
 
 
+def odbc(state: str, said: str, native: int) -> BaseException:
+    text = f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{said} ({native}) (SQLExecDirectW)"
+    return shaped("pyodbc", "ProgrammingError" if state == "42000" else "Error", state, text)
+
+
 def teradata_driver(code: str, said: str) -> BaseException:
     """Make an error of teradatasql's own: taken down from teradatasql 20.0."""
     text = f"[Version 20.0.0.72] [Session 0] [Teradata SQL Driver] [Error {code}] {said}\n at gosqldriver/x"
@@ -760,6 +765,15 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     (shaped("pyodbc", "ProgrammingError", "42S02", "[42S02] no (208)"), USER, None, "UNDEFINED_TABLE"),
     (shaped("pyodbc", "OperationalError", "HYT00", "[HYT00] Query timeout"), RESOURCES, None, "TIMEOUT_EXPIRED"),
     (shaped("pyodbc", "Error", "HY000", "[HY000] no", bases=()), USER, None, "HY000"),
+    (odbc("42000", "Incorrect syntax near 'x'.", 102), USER, 102, "SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION"),
+    (odbc("42000", "Lock request time out.", 1222), EXTERNAL, 1222, None),
+    (odbc("42000", "insufficient memory", 701), RESOURCES, 701, None),
+    (odbc("42000", "The log is full", 9002), RESOURCES, 9002, None),
+    (odbc("40001", "deadlocked", 1205), EXTERNAL, 1205, "SERIALIZATION_FAILURE"),
+    (odbc("HY000", "the session is in the kill state", 596), EXTERNAL, 596, None),
+    (odbc("08S01", "Communication link failure", 0), EXTERNAL, None, "08S01"),
+    (odbc("01000", "Unexpected EOF from the server", 20017), EXTERNAL, 20017, None),
+    (odbc("01000", "Communication link failure", 0), EXTERNAL, None, None),
     (shaped("redshift_connector.error", "ProgrammingError", {"C": "42P01", "M": "no"}), USER, None, "UNDEFINED_TABLE"),
     (
         shaped("redshift_connector.error", "ProgrammingError", {"C": "57014", "M": "no"}),
@@ -794,6 +808,7 @@ def test_other_drivers(error: BaseException, kind: ErrorType, code: int | None, 
     info = described(error)
     assert (info.error_type, info.error_code, info.error_name) == (kind, code, name)
     assert info.failure_message
+    assert not info.failure_message.startswith("(")  # the representation of several arguments
 
 
 @pytest.mark.parametrize(
