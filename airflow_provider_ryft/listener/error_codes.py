@@ -217,6 +217,7 @@ TERADATA = _table(
 # The reasons in a Google API's error: "Error messages", BigQuery's documentation.
 BIGQUERY: Mapping[str, ErrorType] = {
     "billingTierLimitExceeded": RESOURCES,
+    "jobRateLimitExceeded": RESOURCES,
     "quotaExceeded": RESOURCES,
     "rateLimitExceeded": RESOURCES,
     "resourcesExceeded": RESOURCES,

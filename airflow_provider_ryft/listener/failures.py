@@ -433,21 +433,32 @@ def _vertica(exception: Any) -> _Finding | None:
     return _sqlstate(exception.sqlstate, exception.message, code=int(exception.error_code))
 
 
-_GOOGLE = {"GatewayTimeout": ErrorType.INSUFFICIENT_RESOURCES}  # and its DeadlineExceeded
+_GOOGLE = {
+    "RetryError": ErrorType.INSUFFICIENT_RESOURCES,  # the deadline of all retries is over
+    "GatewayTimeout": ErrorType.INSUFFICIENT_RESOURCES,  # and its DeadlineExceeded
+    "Aborted": ErrorType.EXTERNAL,  # by another transaction
+    "Cancelled": ErrorType.EXTERNAL,
+}
 
 
 def _google(exception: Any) -> _Finding | None:
-    if exception.code is None:
-        return None
+    """Read google-api-core (its ``exceptions.py``) and what is built on it."""
+    kind = _by_class(exception, _GOOGLE)
+    if getattr(exception, "code", None) is None:
+        return None if kind is None else _Finding(kind)
     status = int(exception.code)
     reason = next((error.get("reason") for error in exception.errors or () if isinstance(error, dict)), None)
-    kind = error_codes.BIGQUERY.get(str(reason)) or _by_class(exception, _GOOGLE) or _by_status(status)
+    kind = error_codes.BIGQUERY.get(str(reason)) or kind or _by_status(status)
     return _Finding(kind, status, reason, exception.message)
 
 
 def _amazon(exception: Any) -> _Finding | None:
+_AMAZON_LIMITS = re.compile("Throttl|TooManyRequests|Exceeded|Timeout|SlowDown")
+
+
     said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
-    kind = ErrorType.INSUFFICIENT_RESOURCES if "Throttl" in said["Code"] else _by_status(status)
+    """Read botocore: a limit is named in the code, and has the status of a bad request in most services."""
+    kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(said["Code"]) else _by_status(status)
     return _Finding(kind, status, said["Code"], said["Message"])
 
 
