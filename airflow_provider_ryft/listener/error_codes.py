@@ -230,6 +230,13 @@ BIGQUERY: Mapping[str, ErrorType] = {
     "jobBackendError": EXTERNAL,
 }
 
+# A deadline of Airflow's own: the reason, whatever it was that did not come in time.
+DEADLINES: Mapping[str, ErrorType] = {
+    "AirflowSensorTimeout": RESOURCES,
+    "TaskDeferralTimeout": RESOURCES,
+    "DatabricksSqlExecutionTimeout": RESOURCES,
+}
+
 # Python's and Airflow's own exceptions, and PEP 249's classes, by the name of the class or of one of its bases.
 CLASSES: Mapping[str, ErrorType] = {
     "AirflowTaskTimeout": RESOURCES,

@@ -31,7 +31,8 @@ def failure_info(error: BaseException) -> FailureInfo:
         if finding is not None:
             return _info(exception, finding)
     for exception in chain:
-        kind = _by_class(exception, error_codes.CLASSES) or _by_class(exception, error_codes.PEP_249)
+        kind = _by_class(exception, error_codes.DEADLINES) or _by_class(exception, error_codes.CLASSES)
+        kind = kind or _by_class(exception, error_codes.PEP_249)
         if kind is not None:
             return _info(exception, _Finding(kind=kind))
     return _info(error, _Finding())
@@ -50,7 +51,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and what caused it, outermost first; each once, and not endlessly many.
 
     Airflow's own interruptions (a timeout, a kill) hit a driver in the middle of anything: they are the reason,
-    whatever the driver was doing.
+    whatever the driver was doing. So are the timeouts that a hook or a sensor keeps itself.
     """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -60,7 +61,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(exception))
         yield exception
-        if not isinstance(exception, Exception):
+        if not isinstance(exception, Exception) or _by_class(exception, error_codes.DEADLINES):
             return
         original = getattr(exception, "orig", None)  # SQLAlchemy's
         waiting.append(original if isinstance(original, BaseException) else None)
@@ -452,12 +453,12 @@ def _google(exception: Any) -> _Finding | None:
     return _Finding(kind, status, reason, exception.message)
 
 
-def _amazon(exception: Any) -> _Finding | None:
 _AMAZON_LIMITS = re.compile("Throttl|TooManyRequests|Exceeded|Timeout|SlowDown")
 
 
-    said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
+def _amazon(exception: Any) -> _Finding | None:
     """Read botocore: a limit is named in the code, and has the status of a bad request in most services."""
+    said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
     kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(said["Code"]) else _by_status(status)
     return _Finding(kind, status, said["Code"], said["Message"])
 

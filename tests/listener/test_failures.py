@@ -901,6 +901,22 @@ def test_an_interruption_goes_before_what_it_interrupted() -> None:
     assert (info.error_type, info.error_code) == (RESOURCES, None)
 
 
+@pytest.mark.parametrize("name", ["TaskDeferralTimeout", "AirflowSensorTimeout"])
+def test_airflows_deadlines(name: str) -> None:
+    """Waiting that took too long is no mistake in a statement, whatever happened last."""
+    timeout = caused_by(airflow_exception(name)("late"), oracle(942))
+    info = described(timeout)
+    assert (info.error_type, info.error_code, info.failure_message) == (RESOURCES, None, "late")
+
+
+def test_databricks_deadline_goes_before_what_it_cancelled() -> None:
+    """The hook closes the cursor at its own timeout; that it was closed is the consequence."""
+    exceptions = pytest.importorskip("airflow.providers.databricks.exceptions")
+    closed = shaped("databricks.sql.exc", "CursorAlreadyClosedError", "closed", bases=("InterfaceError", "Error"))
+    info = described(caused_by(exceptions.DatabricksSqlExecutionTimeout("late"), closed))
+    assert (info.error_type, info.failure_message) == (RESOURCES, "late")
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
