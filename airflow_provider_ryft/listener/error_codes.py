@@ -237,7 +237,8 @@ DEADLINES: Mapping[str, ErrorType] = {
     "DatabricksSqlExecutionTimeout": RESOURCES,
 }
 
-# Python's and Airflow's own exceptions, and PEP 249's classes, by the name of the class or of one of its bases.
+# Python's and Airflow's own exceptions, those of the libraries under the drivers, and PEP 249's classes, by the name of
+# the class or of one of its bases.
 CLASSES: Mapping[str, ErrorType] = {
     "AirflowTaskTimeout": RESOURCES,
     "AirflowTaskTerminated": EXTERNAL,
@@ -249,6 +250,14 @@ CLASSES: Mapping[str, ErrorType] = {
     "ConnectionError": EXTERNAL,
     "TimeoutError": RESOURCES,
     "OSError": EXTERNAL,
+    "EOFError": EXTERNAL,
+    "TTransportException": EXTERNAL,  # thrift
+    "TransportError": EXTERNAL,  # google.auth
+    "HTTPClientError": EXTERNAL,  # botocore
+    "MaxRetryError": EXTERNAL,  # urllib3
+    "NewConnectionError": EXTERNAL,
+    "ProtocolError": EXTERNAL,
+    "PoolError": RESOURCES,  # MySQL Connector, psycopg2: no connection is free
 }
 PEP_249: Mapping[str, ErrorType] = {
     "DataError": USER,

@@ -765,6 +765,7 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     (mysqlclient(1146), USER, 1146, None),
     (mysqlclient(2006), EXTERNAL, 2006, None),
     (connector(1205), EXTERNAL, 1205, None),
+    (shaped("mysql.connector.errors", "PoolError", "no", errno=-1, msg="no"), RESOURCES, None, None),
     (shaped("pymssql.exceptions", "OperationalError", 208, b"Invalid object name 'x'."), USER, 208, None),
     (shaped("pymssql.exceptions", "OperationalError", (1205, b"deadlock victim")), EXTERNAL, 1205, None),
     (shaped("pymssql.exceptions", "OperationalError", 701, b"no memory"), RESOURCES, 701, None),
@@ -917,6 +918,36 @@ def test_databricks_deadline_goes_before_what_it_cancelled() -> None:
     assert (info.error_type, info.failure_message) == (RESOURCES, "late")
 
 
+LIBRARIES = [
+    ("thrift.transport.TTransport", "TTransportException", (4, "TSocket read 0 bytes"), {}, EXTERNAL),
+    ("botocore.exceptions", "ConnectionClosedError", (), {"endpoint_url": "x"}, EXTERNAL),
+    ("botocore.exceptions", "EndpointConnectionError", (), {"endpoint_url": "x"}, EXTERNAL),
+    ("urllib3.exceptions", "ProtocolError", ("Connection broken",), {}, EXTERNAL),
+    ("urllib3.exceptions", "MaxRetryError", (None, "/", None), {}, EXTERNAL),
+    ("urllib3.exceptions", "EmptyPoolError", (None, "no free one"), {}, RESOURCES),
+    ("google.auth.exceptions", "TransportError", ("no",), {}, EXTERNAL),
+    ("google.api_core.exceptions", "RetryError", ("Timeout of 600.0s exceeded", None), {}, RESOURCES),
+    ("google.api_core.exceptions", "DeadlineExceeded", ("no",), {}, RESOURCES),
+    ("google.api_core.exceptions", "ServiceUnavailable", ("no",), {}, EXTERNAL),
+    ("google.api_core.exceptions", "Aborted", ("Transaction was aborted",), {}, EXTERNAL),
+    ("google.api_core.exceptions", "Cancelled", ("no",), {}, EXTERNAL),
+    ("google.api_core.exceptions", "Conflict", ("Already exists",), {}, USER),
+    ("psycopg2.pool", "PoolError", ("connection pool exhausted",), {}, RESOURCES),
+    ("mysql.connector.errors", "PoolError", ("pool exhausted",), {}, RESOURCES),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "args", "kwargs", "kind"), LIBRARIES)
+def test_lost_connections_below_the_drivers(
+    module: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], kind: ErrorType
+) -> None:
+    """The libraries that drivers use have their own exceptions, outside Python's and PEP 249's."""
+    error = getattr(pytest.importorskip(module), name)(*args, **kwargs)
+    info = described(error)
+    assert info.error_type is kind
+    assert info.failure_message
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -928,6 +959,7 @@ def test_databricks_deadline_goes_before_what_it_cancelled() -> None:
         (TimeoutError("late"), RESOURCES),
         (ConnectionResetError("reset"), EXTERNAL),
         (BrokenPipeError(), EXTERNAL),
+        (EOFError("Unexpected EOF while reading bytes"), EXTERNAL),
         (OSError(28, "No space left on device"), EXTERNAL),
         (ValueError("wrong"), USER),
         (KeyError("x"), USER),
