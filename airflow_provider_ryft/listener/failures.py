@@ -154,6 +154,8 @@ def _sqlstate(state: object, message: object = None, *, code: object = None, nam
         known_as = of_class if state.endswith("000") else None
     if state == "57014" and "timeout" in str(message):
         kind = ErrorType.INSUFFICIENT_RESOURCES  # not a person's cancel, which has the same state
+    if state == "XX000" and (message == "1023" or "Serializable isolation violation" in str(message)):
+        kind, known_as = error_codes.SQLSTATES["40001"]  # Redshift's number, or what explains it
     return _Finding(kind, code, name or known_as or state, message)
 
 

@@ -686,6 +686,10 @@ def teradata_driver(code: str, said: str) -> BaseException:
     return shaped("teradatasql", "OperationalError", text)
 
 
+def redshift(said: str) -> BaseException:
+    return shaped("redshift_connector.error", "ProgrammingError", {"C": "XX000", "M": said, "D": "on table - 1"})
+
+
 def hive(state: str, code: int) -> BaseException:
     status = SimpleNamespace(sqlState=state, errorCode=code, errorMessage="Error while compiling")
     return shaped("pyhive.exc", "OperationalError", SimpleNamespace(status=status))
@@ -782,6 +786,9 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     (odbc("01000", "Unexpected EOF from the server", 20017), EXTERNAL, 20017, None),
     (odbc("01000", "Communication link failure", 0), EXTERNAL, None, None),
     (shaped("redshift_connector.error", "ProgrammingError", {"C": "42P01", "M": "no"}), USER, None, "UNDEFINED_TABLE"),
+    (redshift("1023"), EXTERNAL, None, "SERIALIZATION_FAILURE"),
+    (redshift("Serializable isolation violation on table - 1"), EXTERNAL, None, "SERIALIZATION_FAILURE"),
+    (redshift("Assert"), INTERNAL, None, "INTERNAL_ERROR"),
     (
         shaped("redshift_connector.error", "ProgrammingError", {"C": "57014", "M": "no"}),
         EXTERNAL,
