@@ -2,7 +2,8 @@
 
 A table holds only the codes that are not the user's errors: a code that is in no table means that the statement was
 wrong. What took too much time, memory or disk is ``INSUFFICIENT_RESOURCES``; what somebody else did (a kill, a lock, a
-deadlock's victim, a lost connection, a server that goes down) is ``EXTERNAL``.
+deadlock's victim, a lost connection, a server that goes down) is ``EXTERNAL``. A login that a server refuses is the
+user's, for a person has to correct the password, the role or the database; a server that cannot be reached is not.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ SNOWFLAKE = _table(
         *(604, 625, 627, 707, 90109),  # cancelled, lock holder aborted
         *(390111, 390112, 390114, 390195),  # session or token gone
         *range(250001, 250010),
-        *(251001, 251002, 251003, 251004, 251005, 251011, 251012, 253002, 253003),
+        *(251004, 251011, 251012, 253002, 253003),
     ],
     INTERNAL_ERROR=[603, 300010],
 )
@@ -183,7 +184,7 @@ CLICKHOUSE = _table(
 SQL_SERVER = _table(
     INSUFFICIENT_RESOURCES=[-2, 701, 802, 1101, 1105, 3257, 8623, 8628, 8645, 8651, 8657, 9002, 10928, 10929, 40544],
     EXTERNAL=[
-        *(233, 596, 1204, 1205, 1222, 3960, 4060, 10053, 10054, 10060, 10061, 17142, 17187),
+        *(233, 596, 1204, 1205, 1222, 3960, 10053, 10054, 10060, 10061, 17142, 17187),
         *(40197, 40501, 40613, 40615),
         *range(20002, 20013),
         *(20017, 20047, 20056),

@@ -166,13 +166,28 @@ def _sqlstate_attribute(exception: BaseException) -> _Finding | None:
 # --- drivers, one small reader each: what its exceptions hold, or None if this one is not from the engine
 
 
+_POSTGRES_REFUSALS = {
+    "does not exist": ErrorType.USER_ERROR,  # role or database
+    "authentication failed": ErrorType.USER_ERROR,
+    "no password supplied": ErrorType.USER_ERROR,
+    "no pg_hba.conf entry": ErrorType.USER_ERROR,
+    "not permitted to log in": ErrorType.USER_ERROR,
+    "permission denied for database": ErrorType.USER_ERROR,
+    "too many": ErrorType.INSUFFICIENT_RESOURCES,  # connections, or clients already
+    "remaining connection slots": ErrorType.INSUFFICIENT_RESOURCES,
+}
+
+
 def _postgres(exception: Any) -> _Finding | None:
     """Read psycopg 2 and 3.
 
     Only the first part of the message: the others quote the statement, perhaps from the middle of a secret, and the
-    data that a constraint refused.
+    data that a constraint refused. What libpq says while it connects has no SQLSTATE, even if the server has said it.
     """
     state = getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None)
+    if state is None and "connection to server" in str(exception):
+        found = (kind for words, kind in _POSTGRES_REFUSALS.items() if words in str(exception))
+        return _Finding(next(found, ErrorType.EXTERNAL))
     name = None
     if state not in error_codes.SQLSTATES and type(exception).__module__.endswith(".errors"):
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(exception).__name__).upper().rstrip("_")
@@ -297,6 +312,8 @@ def _snowflake(exception: Any) -> _Finding | None:
     kind = error_codes.SNOWFLAKE.get(code) if code else _by_class(exception, _SNOWFLAKE)
     if code and 290000 <= code < 291000:
         kind = _by_status(code - 290000) if code > 290000 else ErrorType.EXTERNAL
+    if code and 390000 <= code < 391000 and kind is None:
+        kind = ErrorType.USER_ERROR  # the server refused the login, with the state of a lost connection
     finding = _sqlstate(exception.sqlstate, message, code=code) or _Finding(None, code, None, message)
     return finding if kind is None else finding._replace(kind=kind)
 

@@ -191,6 +191,34 @@ def test_postgres_that_is_not_there_is_external(driver: ModuleType) -> None:
 
 
 @pytest.mark.services
+@pytest.mark.parametrize("wrong", [{"user": "ryft_nobody"}, {"dbname": "ryft_nothing"}])
+def test_postgres_that_refuses_a_login_is_the_users(postgres: Any, driver: ModuleType, wrong: dict[str, str]) -> None:
+    """A role or a database that is not there is a mistake in the connection, as it is in a statement."""
+    asked = {"host": "127.0.0.1", "user": "postgres", "dbname": "test", **wrong}
+    info = of(lambda: driver.connect(**asked))
+    assert info.error_type is USER
+    assert "does not exist" in (info.failure_message or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('FATAL:  password authentication failed for user "x"', USER),
+        ('FATAL:  no pg_hba.conf entry for host "1.2.3.4", user "x", database "y", no encryption', USER),
+        ("fe_sendauth: no password supplied", USER),
+        ("FATAL:  sorry, too many clients already", RESOURCES),
+        ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute", RESOURCES),
+        ("FATAL:  the database system is starting up", EXTERNAL),
+        ("Connection refused", EXTERNAL),
+    ],
+)
+def test_postgres_that_does_not_let_in(driver: ModuleType, said: str, kind: ErrorType) -> None:
+    """Libpq has no SQLSTATE for what happens while it connects."""
+    error = driver.OperationalError(f'connection to server at "127.0.0.1", port 5432 failed: {said}\n')
+    assert described(error).error_type is kind
+
+
+@pytest.mark.services
 def test_sqlalchemy_shows_neither_parameters_nor_itself() -> None:
     """SQLAlchemy's error is the driver's; its own message lists the bound parameters."""
     sqlalchemy = pytest.importorskip("sqlalchemy")
@@ -494,12 +522,15 @@ SNOWFLAKE = [
     (604, "57014", EXTERNAL, "QUERY_CANCELED"),
     (630, "57014", RESOURCES, "QUERY_CANCELED"),
     (603, "XX000", INTERNAL, "INTERNAL_ERROR"),
+    (390100, "08001", USER, "SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION"),
+    (390114, "08001", EXTERNAL, "SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION"),
+    (251001, None, USER, None),
     (250001, "08001", EXTERNAL, "SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION"),
 ]
 
 
 @pytest.mark.parametrize(("code", "state", "kind", "name"), SNOWFLAKE)
-def test_snowflake(code: int, state: str, kind: ErrorType, name: str) -> None:
+def test_snowflake(code: int, state: str | None, kind: ErrorType, name: str | None) -> None:
     """Snowflake's numbers go before its SQLSTATE, which does not tell a timeout from a cancel."""
     errors = pytest.importorskip("snowflake.connector.errors")
     info = described(errors.ProgrammingError(msg="it is so", errno=code, sqlstate=state, sfqid="01a"))
@@ -772,6 +803,7 @@ SHAPED: list[tuple[BaseException, ErrorType, int | None, str | None]] = [
     (shaped("mysql.connector.errors", "PoolError", "no", errno=-1, msg="no"), RESOURCES, None, None),
     (shaped("pymssql.exceptions", "OperationalError", 208, b"Invalid object name 'x'."), USER, 208, None),
     (shaped("pymssql.exceptions", "OperationalError", (1205, b"deadlock victim")), EXTERNAL, 1205, None),
+    (shaped("pymssql.exceptions", "OperationalError", 4060, b"Cannot open database 'x'"), USER, 4060, None),
     (shaped("pymssql.exceptions", "OperationalError", 701, b"no memory"), RESOURCES, 701, None),
     (shaped("pyodbc", "ProgrammingError", "42S02", "[42S02] no (208)"), USER, None, "UNDEFINED_TABLE"),
     (shaped("pyodbc", "OperationalError", "HYT00", "[HYT00] Query timeout"), RESOURCES, None, "TIMEOUT_EXPIRED"),
