@@ -93,7 +93,8 @@ def _gap(sql: str, start: int, end: int) -> str:
 def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
     """Yield what one reading hides, and its quoted names, in order."""
     secrets = _Secrets(lexicon) if _SECRETS_AHEAD.search(sql) else None
-    before: Token = (OTHER, 0, 0)
+    earlier: Token = (OTHER, 0, 0)
+    before: Token = earlier
     for token in tokens(sql, lexicon):
         kind, start, end = token
         if kind is COMMENT:
@@ -102,33 +103,38 @@ def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
         if (secrets and secrets.holds(sql, token)) or kind is STRING or kind is DATA:
             yield start, end, _HIDDEN
         elif kind is NUMBER:
-            if not _is_member(sql, token, before):
+            if not _is_member(sql, token, before, earlier, lexicon):
                 yield start, end, _HIDDEN
         elif kind is NAME:
             yield start, end, NAME
         elif kind is EITHER:
-            yield start, end, NAME if _is_name(sql, token, before) else _HIDDEN
-        before = token
+            yield start, end, NAME if _is_name(sql, token, before, earlier) else _HIDDEN
+        earlier, before = before, token
 
 
 _EXPRESSION_FOLLOWS = frozenset(
     {
-        "ALL", "AND", "ANY", "AS", "BETWEEN", "BY", "CASE", "DEFAULT", "DISTINCT", "DIV", "ELSE", "ESCAPE",
-        "EXCEPT", "FETCH", "FIRST", "HAVING", "ILIKE", "IN", "INTERVAL", "IS", "LIKE", "LIMIT", "MOD", "NEXT",
-        "NOT", "OFFSET", "ON", "OR", "RETURN", "RETURNING", "RLIKE", "ROWS", "SAMPLE", "SELECT", "SET", "SOME",
-        "THEN", "TO", "TOP", "VALUES", "WHEN", "WHERE", "WITH", "XOR", "YIELD",
+        "ALL", "AND", "ANY", "AS", "ASYMMETRIC", "BETWEEN", "BY", "CASE", "DEFAULT", "DISTINCT", "DIV", "ELSE",
+        "ELSEIF", "ESCAPE", "EXCEPT", "FETCH", "FIRST", "FOR", "FROM", "GLOB", "HAVING", "IF", "ILIKE", "IN",
+        "INTERVAL", "IS", "LIKE", "LIMIT", "MOD", "NEXT", "NOT", "OFFSET", "ON", "OR", "RANGE", "REGEXP", "RETURN",
+        "RETURNING", "RLIKE", "ROWS", "SAMPLE", "SELECT", "SET", "SIMILAR", "SOME", "SYMMETRIC", "THEN", "TO", "TOP",
+        "UNTIL", "USING", "VALUES", "WHEN", "WHERE", "WHILE", "WITH", "XOR", "YIELD",
     }
 )  # fmt: skip
 
 
-def _is_member(sql: str, token: Token, before: Token) -> bool:
-    """Tell ``t.1`` and ``f(x).1`` from ``.1``."""
+def _is_member(sql: str, token: Token, before: Token, earlier: Token, lexicon: Lexicon) -> bool:
+    """Tell ``a.b.1``, and in some dialects ``t.1`` and ``f(x).1``, from ``.1``."""
     kind, start, end = before
     if sql[token[1]] != "." or end != token[1]:
         return False
+    if kind is NAME:
+        return True
     if kind is WORD:
-        return sql[start:end].upper() not in _EXPRESSION_FOLLOWS
-    return kind is NAME or (kind is OTHER and sql[start:end] in (")", "]", "}"))
+        if sql[earlier[1] : start] == ".":
+            return True
+        return lexicon.digit_names and sql[start:end].upper() not in _EXPRESSION_FOLLOWS
+    return lexicon.digit_names and kind is OTHER and sql[start:end] in (")", "]", "}")
 
 
 _NAME_FOLLOWS = frozenset(
@@ -137,12 +143,17 @@ _NAME_FOLLOWS = frozenset(
         "TABLE", "TO", "TRIGGER", "UPDATE", "VIEW",
     }
 )  # fmt: skip
-_DOT = re.compile(r"\s{0,99}\.")
+_BEFORE_INTO = frozenset({"ABORT", "FAIL", "IGNORE", "INSERT", "REPLACE", "ROLLBACK"})  # other than VACUUM
+_DOT = re.compile(r"\s{0,99}\.(?![0-9])")
 
 
-def _is_name(sql: str, token: Token, before: Token) -> bool:
-    """Tell where only a name can stand."""
+def _is_name(sql: str, token: Token, before: Token, earlier: Token) -> bool:
+    """Tell where only a name can stand: not in ``IS DISTINCT FROM "x"``, nor in ``VACUUM INTO "x"``."""
     word = sql[before[1] : before[2]].upper()
+    if word == "FROM" or word == "INTO":
+        first = sql[earlier[1] : earlier[2]].upper()
+        if first == "DISTINCT" if word == "FROM" else first not in _BEFORE_INTO:
+            return False
     return word == "." or (before[0] is WORD and word in _NAME_FOLLOWS) or bool(_DOT.match(sql, token[2]))
 
 

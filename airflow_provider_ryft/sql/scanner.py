@@ -35,7 +35,10 @@ Token = tuple[str, int, int]
 
 
 def _trait(default: Any, *signs: str) -> Any:
-    """Make a field of a lexicon that makes no difference to a text that, in small letters, has none of the signs."""
+    """Make a field of a lexicon that makes no difference to a text that, in small letters, has none of the signs.
+
+    One without signs never settles how a text is cut, only what is hidden, and its default hides more.
+    """
     return field(default=default, metadata={"signs": signs})
 
 
@@ -63,6 +66,7 @@ class Lexicon:
     :param return_ends_comment: so does a carriage return without a line feed
     :param hash_words: ``#`` may be in a name
     :param dashed_names: the first of several dotted names may have dashes
+    :param digit_names: a name after a dot may begin with a digit: ``t.1``
     :param money: ``$1`` is an amount
     :param numbered: ``?1`` is a placeholder
     :param format_data: after ``INSERT ... FORMAT name`` comes data
@@ -90,6 +94,7 @@ class Lexicon:
     return_ends_comment: bool = _trait(True, "\r")
     hash_words: bool = _trait(False, "#")
     dashed_names: bool = _trait(False, "-")
+    digit_names: bool = _trait(False)  # what is no name is a number: a literal
     money: bool = _trait(False, "$")
     numbered: bool = _trait(False, "?")
     format_data: bool = _trait(False, "format")
@@ -105,15 +110,21 @@ _TRINO = Lexicon()
 _POSTGRES = Lexicon(e_strings=True, dollar="tag", nested=True, copy_data=True)
 _REDSHIFT = replace(_POSTGRES, backslash=True)
 _VERTICA = replace(_POSTGRES, nested=None)
-_MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True)
+_MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True, digit_names=True)
 _SQLITE = Lexicon(double="either", brackets=True, numbered=True)
 _MSSQL = Lexicon(brackets=True, nested=True, hash_words=True, money=True)
 _ORACLE = Lexicon(q_strings=True, hash_words=True)
 _SNOWFLAKE = Lexicon(backslash=True, dollar="bare", slash_comments=True, nested=None)
 _BIGQUERY = Lexicon(
-    backslash=True, backslash_in_names=True, double="string", triple=True, hash_comments="#", dashed_names=True
+    backslash=True,
+    backslash_in_names=True,
+    double="string",
+    triple=True,
+    hash_comments="#",
+    dashed_names=True,
+    digit_names=True,
 )
-_HIVE = Lexicon(backslash=True, double="string", nested=None, settings=True)
+_HIVE = Lexicon(backslash=True, double="string", nested=None, settings=True, digit_names=True)
 _SPARK = replace(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
 _CLICKHOUSE = Lexicon(
     backslash=True,
@@ -124,8 +135,9 @@ _CLICKHOUSE = Lexicon(
     hash_comments="#[ !]",
     slash_comments=True,
     format_data=True,
+    digit_names=True,
 )
-_YDB = Lexicon(backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None)
+_YDB = Lexicon(backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None, digit_names=True)
 _CALCITE = Lexicon(nested=None)
 _DRILL = replace(_CALCITE, double="string")
 
