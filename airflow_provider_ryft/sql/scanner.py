@@ -34,12 +34,13 @@ Token = tuple[str, int, int]
 """What it is, where it starts, and where it ends. White space is between tokens."""
 
 
-def _trait(default: Any, *signs: str) -> Any:
+def _trait(default: Any, *signs: str, unsettled: Any = None) -> Any:
     """Make a field of a lexicon that makes no difference to a text that, in small letters, has none of the signs.
 
-    One without signs never settles how a text is cut, only what is hidden, and its default hides more.
+    :param unsettled: what it is for a text that has none, if dialects differ: the default, unless this is another.
+        A trait without signs says nothing of how a text is cut, only what of it is hidden: then this hides more.
     """
-    return field(default=default, metadata={"signs": signs})
+    return field(default=default, metadata={"signs": signs, "unsettled": default if unsettled is None else unsettled})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Lexicon:
     :param format_data: after ``INSERT ... FORMAT name`` comes data
     :param copy_data: after ``COPY ... FROM STDIN;`` comes data
     :param settings: ``SET name=value`` takes the text up to the semicolon as it is
+    :param word_settings: ``SET name=word`` takes the word for a string
     """
 
     backslash: bool = _trait(False, "\\")
@@ -99,15 +101,17 @@ class Lexicon:
     numbered: bool = _trait(False, "?")
     format_data: bool = _trait(False, "format")
     copy_data: bool = _trait(False, "stdin")
-    settings: bool = _trait(False, "set")
+    settings: bool = _trait(False, unsettled=True)
+    word_settings: bool = _trait(False, unsettled=True)
 
 
 _SIGNS: dict[str, tuple[str, ...]] = {trait.name: trait.metadata["signs"] for trait in fields(Lexicon)}
-_DEFAULTS: dict[str, Any] = {trait.name: trait.default for trait in fields(Lexicon)}
+_UNSETTLED: dict[str, Any] = {trait.name: trait.metadata["unsettled"] for trait in fields(Lexicon)}
 
 
 _TRINO = Lexicon()
 _POSTGRES = Lexicon(e_strings=True, dollar="tag", nested=True, copy_data=True)
+_DUCKDB = replace(_POSTGRES, copy_data=False, word_settings=True)
 _REDSHIFT = replace(_POSTGRES, backslash=True)
 _VERTICA = replace(_POSTGRES, nested=None)
 _MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True, digit_names=True)
@@ -150,7 +154,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "databricks": (_SPARK,),
     "drill": (_DRILL,),
     "druid": (_CALCITE,),
-    "duckdb": (replace(_POSTGRES, copy_data=False),),
+    "duckdb": (_DUCKDB,),
     "exasol": (_CALCITE,),
     "gcpbigquery": (_BIGQUERY,),
     "gcpspanner": (_BIGQUERY,),
@@ -160,7 +164,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "hiveserver2": (_HIVE,),
     "impala": (_HIVE,),
     "mariadb": (_MYSQL,),
-    "motherduck": (replace(_POSTGRES, copy_data=False),),
+    "motherduck": (_DUCKDB,),
     "mssql": (_MSSQL,),
     "mysql": (_MYSQL, replace(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
     "oracle": (_ORACLE,),
@@ -211,7 +215,7 @@ def _unsettled(lexicons: tuple[Lexicon, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _distinct(lexicons: tuple[Lexicon, ...], matter: tuple[str, ...], *, both_returns: bool) -> tuple[Lexicon, ...]:
     """Return the lexicons that differ in traits that matter."""
-    settled = {trait: _DEFAULTS[trait] for trait in _unsettled(lexicons) if trait not in matter}
+    settled = {trait: _UNSETTLED[trait] for trait in _unsettled(lexicons) if trait not in matter}
     found: dict[Lexicon, None] = {}
     for lexicon in lexicons:
         plain = replace(lexicon, **settled)
