@@ -72,6 +72,7 @@ class Lexicon:
     :param numbered: ``?1`` is a placeholder
     :param format_data: after ``INSERT ... FORMAT name`` comes data
     :param copy_data: after ``COPY ... FROM STDIN;`` comes data
+    :param scripts: after ``CREATE ... SCRIPT ... AS`` comes a program in another language, to the end of the text
     :param settings: ``SET name=value`` takes the text up to the semicolon as it is
     :param word_settings: ``SET name=word`` takes the word for a string
     """
@@ -101,6 +102,7 @@ class Lexicon:
     numbered: bool = _trait(False, "?")
     format_data: bool = _trait(False, "format")
     copy_data: bool = _trait(False, "stdin")
+    scripts: bool = _trait(False, "script")
     settings: bool = _trait(False, unsettled=True)
     word_settings: bool = _trait(False, unsettled=True)
 
@@ -155,7 +157,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "drill": (_DRILL,),
     "druid": (_CALCITE,),
     "duckdb": (_DUCKDB,),
-    "exasol": (_CALCITE,),
+    "exasol": (replace(_CALCITE, scripts=True),),
     "gcpbigquery": (_BIGQUERY,),
     "gcpspanner": (_BIGQUERY,),
     "google_cloud_platform": (_BIGQUERY,),
@@ -268,7 +270,7 @@ def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[To
 
 
 def _may_have_data(text: str, lexicon: Lexicon) -> bool:
-    traits = ("format_data", "copy_data")
+    traits = ("format_data", "copy_data", "scripts")
     return any(getattr(lexicon, trait) and _has_sign(text.lower(), trait) for trait in traits)
 
 
@@ -277,8 +279,10 @@ class _Data:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._format = lexicon.format_data
+        self._scripts = lexicon.scripts
         self._first = self._last = ""  # words of the statement
         self._copies = False
+        self._creates_script = False
 
     def after(self, text: str, token: Token, stop: int) -> Iterator[Token]:
         """Yield the data, if it starts after this token, and what ends it."""
@@ -288,7 +292,7 @@ class _Data:
         word = text[start:end].upper() if kind is WORD else ""
         previous, self._last = self._last, word
         if kind is END:
-            copied, self._first, self._copies = self._copies, "", False
+            copied, self._first, self._copies, self._creates_script = self._copies, "", False, False
             if copied:
                 yield from self._copied(text, end, stop)
             return
@@ -296,6 +300,11 @@ class _Data:
         if self._format:
             if self._first == "INSERT" and previous == "FORMAT" and word not in ("", "VALUES"):
                 yield from _span(DATA, text, end, stop)
+        elif self._scripts:
+            if self._creates_script and word == "AS":
+                yield from _span(DATA, text, end, stop)
+            if word == "SCRIPT" and self._first == "CREATE" and previous not in _NAME_FOLLOWS:
+                self._creates_script = True
         elif self._first == "COPY" and previous == "FROM" and word == "STDIN":
             self._copies = True
 
@@ -309,6 +318,7 @@ class _Data:
             yield END, last_line.start(), last_line.end()
 
 
+_NAME_FOLLOWS = frozenset({"", "EXISTS", "TABLE", "VIEW"})  # a sign is ""
 _END_OF_COPY = re.compile(r"^\\\.(?=\s*?$)", re.MULTILINE)
 
 

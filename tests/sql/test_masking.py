@@ -166,6 +166,18 @@ TABLE: list[tuple[str, str, str]] = [
     ("postgres", "COPY t FROM STDIN;\n1\tsecret\n\\.\nSELECT 1", "COPY t FROM STDIN;\n?\n\\.\nSELECT ?"),
     ("postgres", "COPY t FROM STDIN;\n1\tsecret\n", "COPY t FROM STDIN;\n?\n"),
     ("postgres", "COPY t FROM STDIN WITH (FORMAT csv)", "COPY t FROM STDIN WITH (FORMAT csv)"),
+    (
+        "exasol",
+        'CREATE PYTHON3 SCALAR SCRIPT s (a int) RETURNS int AS\nx = """secret"""\n# it\'s secret\ny = "secret";\n',
+        "CREATE PYTHON3 SCALAR SCRIPT s (a int) RETURNS int AS\n?;\n",
+    ),
+    ("exasol", "CREATE LUA SCRIPT s AS\nquery([[secret]]); x = secret", "CREATE LUA SCRIPT s AS\n?"),
+    (
+        "exasol",
+        "CREATE MYJAVA SET SCRIPT s(...) EMITS (a int) AS // it's",
+        "CREATE MYJAVA SET SCRIPT s(...) EMITS (a int) AS ?",
+    ),
+    ("*", "CREATE TABLE script AS SELECT script", "CREATE TABLE script AS SELECT script"),
     # secrets that are no literals
     ("*", "CREATE USER bob IDENTIFIED BY 'secret'", "CREATE USER bob IDENTIFIED BY ?"),
     ("oracle", "CREATE USER bob IDENTIFIED BY secret$1 QUOTA 5 ON x", "CREATE USER bob IDENTIFIED BY ? QUOTA ? ON x"),

@@ -248,6 +248,7 @@ TABLE: list[tuple[str, str, QueryType | None]] = [
     ("mysql", "CREATE DEFINER=root@localhost PROCEDURE p() BEGIN MERGE; INSERT INTO t VALUES (1); END", DDL),
     ("mssql", "CREATE PROCEDURE p AS INSERT INTO t VALUES (1); DELETE FROM t;", DDL),
     ("sqlite", "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO u VALUES (1); END", DDL),
+    ("exasol", "CREATE MYLUA SCALAR SCRIPT s() RETURNS int AS\nx = 1; insert(x); it's", DDL),
     ("postgres", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$; INSERT INTO t VALUES (1)", INSERT),
     ("postgres", "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC INSERT INTO t VALUES (1); SELECT 1; END", DDL),
     # several statements
