@@ -51,13 +51,16 @@ def mask_literals(sql: str, dialect: str | None = None) -> str:
     lexicons = readings(sql, dialect)
     spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon))
     pieces: list[str] = []
-    position = 0
+    position, hidden_to = 0, -1
     for start, end, kind in _merged(spans, len(lexicons)):
         if kind is NAME:
             continue
         pieces.append(sql[position:start])
-        pieces.append("?" if kind is _HIDDEN else _gap(sql, start, end))
-        position = end
+        if kind is COMMENT:
+            pieces.append(_gap(sql, start, end))
+        elif start != hidden_to:
+            pieces.append("?")
+        position, hidden_to = end, end if kind is _HIDDEN else -1
     pieces.append(sql[position:])
     return "".join(pieces)
 
@@ -86,8 +89,8 @@ def _settled(kind: str, agree: int, count: int) -> str:
 
 def _gap(sql: str, start: int, end: int) -> str:
     """Return what stands for a comment so that the texts around it do not run into each other."""
-    if sql.endswith("--", 0, start):
-        return "?"  # MySQL reads "--x" as two signs, and "-- x" as a comment
+    if sql.endswith(("--", "#"), 0, start):
+        return "?"  # MySQL reads "--x" as two signs, and "-- x" as a comment; so does ClickHouse with "#"
     at_edge = start == 0 or end == len(sql)
     return "" if at_edge or sql[start - 1].isspace() or sql[end].isspace() else " "
 
@@ -95,13 +98,15 @@ def _gap(sql: str, start: int, end: int) -> str:
 def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
     """Yield what one reading hides, and its quoted names, in order."""
     secrets = _Secrets(lexicon) if _SECRETS_AHEAD.search(sql) else None
-    earlier: Token = (OTHER, 0, 0)
-    before: Token = earlier
+    first: Token = (END, 0, 0)  # of the statement
+    earlier = before = first
     for token in tokens(sql, lexicon):
         kind, start, end = token
         if kind is COMMENT:
             yield start, end, COMMENT
             continue
+        if before[0] is END:
+            first = token
         if secrets and secrets.holds(sql, token):
             yield start, end, _HIDDEN
             token = (STRING, end, end)
@@ -116,7 +121,7 @@ def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
         elif kind is NAME:
             yield start, end, NAME
         elif kind is EITHER:
-            yield start, end, NAME if _is_name(sql, token, before, earlier) else _HIDDEN
+            yield start, end, NAME if _is_name(sql, token, before, earlier, first) else _HIDDEN
         earlier, before = before, token
 
 
@@ -152,17 +157,16 @@ _NAME_FOLLOWS = frozenset(
         "TABLE", "TO", "TRIGGER", "UPDATE", "VIEW",
     }
 )  # fmt: skip
-_BEFORE_INTO = frozenset({"ABORT", "FAIL", "IGNORE", "INSERT", "REPLACE", "ROLLBACK"})  # other than VACUUM
 _DOT = re.compile(r"\s{0,99}\.(?![0-9])")
 
 
-def _is_name(sql: str, token: Token, before: Token, earlier: Token) -> bool:
+def _is_name(sql: str, token: Token, before: Token, earlier: Token, first: Token) -> bool:
     """Tell where only a name can stand: not in ``IS DISTINCT FROM "x"``, nor in ``VACUUM INTO "x"``."""
     word = sql[before[1] : before[2]].upper()
-    if word == "FROM" or word == "INTO":
-        first = sql[earlier[1] : earlier[2]].upper()
-        if first == "DISTINCT" if word == "FROM" else first not in _BEFORE_INTO:
-            return False
+    if word == "FROM" and sql[earlier[1] : earlier[2]].upper() == "DISTINCT":
+        return False
+    if word == "INTO" and sql[first[1] : first[2]].upper() == "VACUUM":
+        return False
     return word == "." or (before[0] is WORD and word in _NAME_FOLLOWS) or bool(_DOT.match(sql, token[2]))
 
 
