@@ -11,21 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.ingest.query import QueryType
-from airflow_provider_ryft.sql.scanner import (
-    BRACKET,
-    COMMENT,
-    DATA,
-    EITHER,
-    END,
-    NAME,
-    OTHER,
-    WORD,
-    Lexicon,
-    readings,
-    tokens,
-)
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.sql.scanner import Lexicon
 
 MAX_TOKENS = 50_000
 """How much of a text is read; a type that is not settled by then is none."""
@@ -69,7 +60,9 @@ def query_type(sql: str, dialect: str | None = None) -> QueryType | None:
     settled = _at_a_glance(sql, name)
     if settled is not None:
         return settled
-    found = {_of_text(sql, lexicon, name) for lexicon in readings(sql, dialect)}
+    from airflow_provider_ryft.sql import scanner  # most processes never need it
+
+    found = {_of_text(sql, lexicon, name) for lexicon in scanner.readings(sql, dialect)}
     return found.pop() if len(found) == 1 else None
 
 
@@ -134,21 +127,25 @@ class _Reader:
 
     @staticmethod
     def _read(sql: str, lexicon: Lexicon) -> Iterator[str]:
+        from airflow_provider_ryft.sql import scanner
+
+        word, other, comment = scanner.WORD, scanner.OTHER, scanner.COMMENT  # most tokens
+        rest = {scanner.END: ";", scanner.NAME: '"', scanner.EITHER: '"', scanner.BRACKET: "", scanner.DATA: ""}
         count = 0
-        for kind, start, end in tokens(sql, lexicon):
-            if kind is COMMENT or kind is BRACKET or kind is DATA:
+        for kind, start, end in scanner.tokens(sql, lexicon):
+            if kind is word:
+                term = sql[start:end].upper()
+            elif kind is other:
+                term = sql[start:end]
+            elif kind is comment:
                 continue
-            count += 1
-            if count > MAX_TOKENS:
-                raise _TooLongError
-            if kind is WORD:
-                yield sql[start:end].upper()
-            elif kind is OTHER:
-                yield sql[start:end]
-            elif kind is END:
-                yield ";"
             else:
-                yield '"' if kind is NAME or kind is EITHER else "?"
+                term = rest.get(kind, "?")
+            if term:
+                count += 1
+                if count > MAX_TOKENS:
+                    raise _TooLongError
+                yield term
 
     def peek(self) -> str:
         """Return the next term without going past it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from services import require
 
 from airflow_provider_ryft.ingest.query import QueryType
-from airflow_provider_ryft.sql import query_type as module
+from airflow_provider_ryft.sql import query_type as module, scanner
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 from airflow_provider_ryft.sql.scanner import readings
@@ -347,14 +349,14 @@ def test_a_statement_in_a_statement_in_a_statement_ends_somewhere() -> None:
 def _count_tokens(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Let the scanner note each token that is asked of it."""
     read: list[object] = []
-    tokens = module.tokens
+    tokens = scanner.tokens
 
     def counted(*arguments: Any) -> Iterator[Any]:
         for token in tokens(*arguments):
             read.append(token)
             yield token
 
-    monkeypatch.setattr(module, "tokens", counted)
+    monkeypatch.setattr(scanner, "tokens", counted)
     return read
 
 
@@ -388,8 +390,18 @@ def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
 def test_the_most_frequent_statements_need_no_reading(
     monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, kind: QueryType
 ) -> None:
-    monkeypatch.setattr(module, "readings", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(scanner, "readings", lambda *_: pytest.fail("it was read"))
     assert query_type(sql, dialect) is kind
+
+
+def test_a_glance_does_not_load_the_scanner() -> None:
+    source = f"""
+import sys
+from {module.__name__} import query_type
+query_type("SELECT 1", "postgres"), query_type("INSERT INTO t VALUES (1)")
+assert {scanner.__name__!r} not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", source], check=True)
 
 
 @UNTIMED
