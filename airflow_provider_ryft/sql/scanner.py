@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 WORD = "word"  # a keyword or a bare name
 NAME = "name"  # a quoted name, quotes included
@@ -34,16 +32,6 @@ Token = tuple[str, int, int]
 """What it is, where it starts, and where it ends. White space is between tokens."""
 
 
-def _trait(default: Any, *signs: str, unsettled: Any = None) -> Any:
-    """Make a field of a lexicon that makes no difference to a text that, in small letters, has none of the signs.
-
-    :param unsettled: what it is for a text that has none, if dialects differ: the default, unless this is another.
-        A trait without signs says nothing of how a text is cut, only what of it is hidden: then this hides more.
-    """
-    return field(default=default, metadata={"signs": signs, "unsettled": default if unsettled is None else unsettled})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
     """How a dialect cuts text into tokens; the defaults are the SQL standard's.
 
@@ -75,47 +63,93 @@ class Lexicon:
     :param scripts: after ``CREATE ... SCRIPT ... AS`` comes a program in another language, to the end of the text
     :param settings: ``SET name=value`` takes the text up to the semicolon as it is
     :param word_settings: ``SET name=word`` takes the word for a string
+
+    It is a plain class, and not a dataclass or a named tuple, because those take longer to define than all else here.
+
+    :param base: where the traits that are not given come from; ``None``: the standard
     """
 
-    backslash: bool = _trait(False, "\\")
-    backslash_in_names: bool = _trait(False, "\\")
-    double: str = _trait("name", '"')
-    brackets: bool = _trait(False, "[")
-    e_strings: bool = _trait(False, "\\")
-    raw_strings: bool = _trait(False, "r'", 'r"')
-    triple: bool = _trait(False, "'''", '"""')
-    q_strings: bool = _trait(False, "q'")
-    dollar: str = _trait("", "$")
-    at_signs: bool = _trait(False, "@@")
-    curly_quotes: bool = _trait(False, "\u2018", "\u201c")
-    nested: bool | None = _trait(False, "/*")
-    executable: bool = _trait(False, "/*!", "/*m!")
-    hash_comments: str = _trait("", "#")
-    slash_comments: bool = _trait(False, "//")
-    dash_space: bool = _trait(False, "--")
-    continued_comments: bool = _trait(False, "\\\n", "\\\r\n")
-    return_ends_comment: bool = _trait(True, "\r")
-    hash_words: bool = _trait(False, "#")
-    dashed_names: bool = _trait(False, "-")
-    digit_names: bool = _trait(False)  # what is no name is a number: a literal
-    money: bool = _trait(False, "$")
-    numbered: bool = _trait(False, "?")
-    format_data: bool = _trait(False, "format")
-    copy_data: bool = _trait(False, "stdin")
-    scripts: bool = _trait(False, "script")
-    settings: bool = _trait(False, unsettled=True)
-    word_settings: bool = _trait(False, unsettled=True)
+    backslash: bool = False
+    backslash_in_names: bool = False
+    double: str = "name"
+    brackets: bool = False
+    e_strings: bool = False
+    raw_strings: bool = False
+    triple: bool = False
+    q_strings: bool = False
+    dollar: str = ""
+    at_signs: bool = False
+    curly_quotes: bool = False
+    nested: bool | None = False
+    executable: bool = False
+    hash_comments: str = ""
+    slash_comments: bool = False
+    dash_space: bool = False
+    continued_comments: bool = False
+    return_ends_comment: bool = True
+    hash_words: bool = False
+    dashed_names: bool = False
+    digit_names: bool = False
+    money: bool = False
+    numbered: bool = False
+    format_data: bool = False
+    copy_data: bool = False
+    scripts: bool = False
+    settings: bool = False
+    word_settings: bool = False
+
+    def __init__(self, base: Lexicon | None = None, **traits: bool | str | None) -> None:
+        changed = {**vars(base), **traits} if base else traits
+        vars(self).update({trait: value for trait, value in changed.items() if value != getattr(Lexicon, trait)})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lexicon) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(vars(self).items()))
 
 
-_SIGNS: dict[str, tuple[str, ...]] = {trait.name: trait.metadata["signs"] for trait in fields(Lexicon)}
-_UNSETTLED: dict[str, Any] = {trait.name: trait.metadata["unsettled"] for trait in fields(Lexicon)}
+_Sign = str | Callable[[str], bool]
+_SIGNS: dict[str, tuple[_Sign, ...]] = {
+    "backslash": (lambda text: _has_escaped_quote(text),),
+    "backslash_in_names": (lambda text: _has_escaped_quote(text),),
+    "double": ('"',),
+    "brackets": ("[",),
+    "e_strings": (lambda text: "e'" in text and _has(r"\be'", text),),
+    "raw_strings": (lambda text: _has_raw_string(text),),
+    "triple": ("'''", '"""', lambda text: _has_raw_string(text)),
+    "q_strings": (lambda text: "q'" in text and _has(r"\bn?q'", text),),
+    "dollar": (lambda text: "$" in text and _has(r"\$(?:[^\W\d]\w*)?\$", text),),
+    "at_signs": ("@@",),
+    "curly_quotes": ("\u2018", "\u201c"),
+    "nested": (lambda text: _has_comment_in_comment(text),),
+    "executable": ("/*!", "/*m!"),
+    "hash_comments": ("#",),
+    "slash_comments": ("//",),
+    "dash_space": (lambda text: "--" in text and _has(r"--(?![\x00-\x20]|\Z)", text),),
+    "continued_comments": ("\\\n", "\\\r\n"),
+    "return_ends_comment": ("\r",),
+    "hash_words": ("#",),
+    "dashed_names": (lambda text: "-" in text and _has(r"-\w{1,62}\.[^\W\d]", text),),
+    "digit_names": (),
+    "money": (lambda text: "$" in text and _has(r"\$\.?[0-9]", text),),
+    "numbered": (lambda text: "?" in text and _has(r"\?[0-9]", text),),
+    "format_data": ("format",),
+    "copy_data": ("stdin",),
+    "scripts": ("script",),
+    "settings": (),
+    "word_settings": (),
+}
+"""What a text, in small letters, has in it if a trait makes a difference to how it is cut: one of these at least."""
+_INDIFFERENT = Lexicon(settings=True, word_settings=True)
+"""What is read into a text to which a trait makes no difference; where it says only what to hide, the most."""
 
 
 _TRINO = Lexicon()
 _POSTGRES = Lexicon(e_strings=True, dollar="tag", nested=True, copy_data=True)
-_DUCKDB = replace(_POSTGRES, copy_data=False, word_settings=True)
-_REDSHIFT = replace(_POSTGRES, backslash=True)
-_VERTICA = replace(_POSTGRES, nested=None)
+_DUCKDB = Lexicon(_POSTGRES, copy_data=False, word_settings=True)
+_REDSHIFT = Lexicon(_POSTGRES, backslash=True)
+_VERTICA = Lexicon(_POSTGRES, nested=None)
 _MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True, digit_names=True)
 _SQLITE = Lexicon(double="either", brackets=True, numbered=True)
 _MSSQL = Lexicon(brackets=True, nested=True, hash_words=True, money=True)
@@ -131,7 +165,7 @@ _BIGQUERY = Lexicon(
     digit_names=True,
 )
 _HIVE = Lexicon(backslash=True, double="string", nested=None, settings=True, digit_names=True)
-_SPARK = replace(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
+_SPARK = Lexicon(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
 _CLICKHOUSE = Lexicon(
     backslash=True,
     backslash_in_names=True,
@@ -145,7 +179,7 @@ _CLICKHOUSE = Lexicon(
 )
 _YDB = Lexicon(backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None, digit_names=True)
 _CALCITE = Lexicon(nested=None)
-_DRILL = replace(_CALCITE, double="string")
+_DRILL = Lexicon(_CALCITE, double="string")
 
 _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "athena": (_TRINO, _HIVE),  # queries are Trino's, definitions Hive's
@@ -157,7 +191,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "drill": (_DRILL,),
     "druid": (_CALCITE,),
     "duckdb": (_DUCKDB,),
-    "exasol": (replace(_CALCITE, scripts=True),),
+    "exasol": (Lexicon(_CALCITE, scripts=True),),
     "gcpbigquery": (_BIGQUERY,),
     "gcpspanner": (_BIGQUERY,),
     "google_cloud_platform": (_BIGQUERY,),
@@ -168,7 +202,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "mariadb": (_MYSQL,),
     "motherduck": (_DUCKDB,),
     "mssql": (_MSSQL,),
-    "mysql": (_MYSQL, replace(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
+    "mysql": (_MYSQL, Lexicon(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
     "oracle": (_ORACLE,),
     "pinot": (_CALCITE,),
     "postgres": (_POSTGRES,),
@@ -180,8 +214,8 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "spark_connect": (_SPARK,),
     "spark_sql": (_SPARK,),
     "sqlite": (_SQLITE,),
-    "teradata": (replace(_TRINO, hash_words=True),),
-    "trino": (replace(_TRINO, dollar="bare"),),
+    "teradata": (Lexicon(_TRINO, hash_words=True),),
+    "trino": (Lexicon(_TRINO, dollar="bare"),),
     "vertica": (_VERTICA,),
     "ydb": (_YDB,),
 }
@@ -193,38 +227,65 @@ def readings(text: str, dialect: str | None) -> tuple[Lexicon, ...]:
 
     :param dialect: an Airflow connection type; ``None`` or one that is not known: any dialect
     """
-    lexicons = _BY_DIALECT.get((dialect or "").lower(), _ALL)
-    unsettled = _unsettled(lexicons)
+    name = (dialect or "").lower()
+    unsettled = _unsettled(name if name in _BY_DIALECT else "")
     lowered = text.lower() if unsettled else ""
     matter = tuple(trait for trait in unsettled if _has_sign(lowered, trait))
-    return _distinct(lexicons, matter, both_returns="\r" in text and bool(_LONE_RETURN.search(text)))
-
-
-_LONE_RETURN = re.compile(r"\r(?!\n)")  # engines differ in whether it ends a line, and hardly ever say so
+    # Engines differ in whether a lone return ends a line, and hardly ever say so.
+    both_returns = "\r" in text and _has(r"\r(?!\n)", text)
+    return _distinct(name if name in _BY_DIALECT else "", matter, both_returns=both_returns)
 
 
 def _has_sign(lowered: str, trait: str) -> bool:
-    return any(sign in lowered for sign in _SIGNS[trait])
+    return any(sign in lowered if isinstance(sign, str) else sign(lowered) for sign in _SIGNS[trait])
 
 
 @lru_cache(maxsize=64)
-def _unsettled(lexicons: tuple[Lexicon, ...]) -> tuple[str, ...]:
-    """Return the traits in which lexicons differ, or which one of them leaves open."""
+def _unsettled(dialect: str) -> tuple[str, ...]:
+    """Return the traits in which the lexicons of a dialect differ, or which one of them leaves open."""
+    lexicons = _BY_DIALECT.get(dialect, _ALL)
     values = {trait: {getattr(lexicon, trait) for lexicon in lexicons} for trait in _SIGNS}
     return tuple(trait for trait, found in values.items() if len(found) > 1 or None in found)
 
 
 @lru_cache(maxsize=256)
-def _distinct(lexicons: tuple[Lexicon, ...], matter: tuple[str, ...], *, both_returns: bool) -> tuple[Lexicon, ...]:
-    """Return the lexicons that differ in traits that matter."""
-    settled = {trait: _UNSETTLED[trait] for trait in _unsettled(lexicons) if trait not in matter}
+def _distinct(dialect: str, matter: tuple[str, ...], *, both_returns: bool) -> tuple[Lexicon, ...]:
+    """Return the lexicons of a dialect that differ in traits that matter."""
+    settled = {trait: getattr(_INDIFFERENT, trait) for trait in _unsettled(dialect) if trait not in matter}
     found: dict[Lexicon, None] = {}
-    for lexicon in lexicons:
-        plain = replace(lexicon, **settled)
+    for lexicon in _BY_DIALECT.get(dialect, _ALL):
+        plain = Lexicon(lexicon, **settled)
         for nested in (True, False) if plain.nested is None else (plain.nested,):
             for return_ends in (True, False) if both_returns else (True,):
-                found[replace(plain, nested=nested, return_ends_comment=return_ends)] = None
+                found[Lexicon(plain, nested=nested, return_ends_comment=return_ends)] = None
     return tuple(found)
+
+
+def _has(pattern: str, text: str) -> bool:
+    return bool(re.search(pattern, text))
+
+
+def _has_raw_string(text: str) -> bool:
+    prefixes = ("r'", 'r"', "rb'", 'rb"')
+    return any(prefix in text for prefix in prefixes) and _has(r"\b(?:b?r|rb)['\"]", text)
+
+
+def _has_escaped_quote(text: str) -> bool:
+    """Tell whether the backslashes before a quote are odd in number; to an even one, the quote is the same to all."""
+    if "\\" not in text:
+        return False
+    odd = text.replace("\\\\", "")
+    return any(sign in odd for sign in ("\\'", '\\"', "\\`"))
+
+
+def _has_comment_in_comment(text: str) -> bool:
+    opening = text.find("/*")
+    while opening >= 0:
+        following = text.find("/*", opening + 2)
+        if following >= 0 and text.find("*/", opening + 2, following + 1) < 0:
+            return True
+        opening = following
+    return False
 
 
 def tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
@@ -310,7 +371,7 @@ class _Data:
 
     @staticmethod
     def _copied(text: str, start: int, stop: int) -> Iterator[Token]:
-        last_line = _END_OF_COPY.search(text, start, stop)
+        last_line = re.compile(r"^\\\.(?=\s*?$)", re.MULTILINE).search(text, start, stop)
         if not last_line:
             yield from _span(DATA, text, start, stop)
         else:
@@ -319,7 +380,6 @@ class _Data:
 
 
 _NAME_FOLLOWS = frozenset({"", "EXISTS", "TABLE", "VIEW"})  # a sign is ""
-_END_OF_COPY = re.compile(r"^\\\.(?=\s*?$)", re.MULTILINE)
 
 
 def _span(kind: str, text: str, start: int, stop: int) -> Iterator[Token]:
@@ -341,10 +401,12 @@ Close = Callable[[str, int, int, int], int]
 """(text, start of the token, end of its opening, where to stop) -> the end of the token, or -1: it is not closed."""
 
 
-class _Form(NamedTuple):
-    kind: str
-    pattern: str
-    close: Close | None = None  # None: the pattern matches the whole token
+_Form = tuple[str, str, Close | None]
+"""What it is, a pattern, and where it ends; without, the pattern matches the whole token."""
+
+
+def _form(kind: str, pattern: str, close: Close | None = None) -> _Form:
+    return kind, pattern, close
 
 
 def _until(closing: str) -> Close:
@@ -378,14 +440,11 @@ def _until_unescaped(quote: str, *escapes: str) -> Close:
 def _until_balanced(text: str, _start: int, after: int, stop: int) -> int:
     """End a comment that may hold comments."""
     depth = 1
-    for found in _COMMENT_EDGE.finditer(text, after, stop):
+    for found in re.compile(r"/\*|\*/").finditer(text, after, stop):
         depth += 1 if found[0] == "/*" else -1
         if not depth:
             return found.end()
     return -1
-
-
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 def _until_bracket(text: str, _start: int, after: int, stop: int) -> int:
@@ -420,8 +479,8 @@ _NEXT_LINE = r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'"
 def _grammar(lexicon: Lexicon) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
     """Return what matches the next token of a text, and the form of each of its groups."""
     forms = [*_words(lexicon), *_comments(lexicon), *_strings(lexicon), *_names(lexicon), *_signs(lexicon)]
-    pattern = "|".join(f"({form.pattern})" for form in forms)
-    nothing = _Form(OTHER, "")  # groups are counted from 1
+    pattern = "|".join(f"({pattern})" for _, pattern, _ in forms)
+    nothing = _form(OTHER, "")  # groups are counted from 1
     return re.compile(rf"[\s\ufeff]*(?:{pattern})").match, (nothing, *forms)
 
 
@@ -439,9 +498,9 @@ def _words(lexicon: Lexicon) -> Iterator[_Form]:
         prefixes.append('[uU]&"')
     no_prefix = f"(?!{'|'.join(prefixes)})"
     if lexicon.dashed_names:
-        yield _Form(WORD, rf"{no_prefix}[^\W\d]\w{{0,62}}(?:-\w{{1,62}}){{1,9}}(?=\.(?![eE][0-9])[^\W\d])")
-    yield _Form(WORD, no_prefix + (r"(?:[^\W\d]|#)[\w$#]*" if lexicon.hash_words else r"[^\W\d][\w$]*"))
-    yield _Form(OTHER, "[,()=]|\\.(?![0-9.])")
+        yield _form(WORD, rf"{no_prefix}[^\W\d]\w{{0,62}}(?:-\w{{1,62}}){{1,9}}(?=\.(?![eE][0-9])[^\W\d])")
+    yield _form(WORD, no_prefix + (r"(?:[^\W\d]|#)[\w$#]*" if lexicon.hash_words else r"[^\W\d][\w$]*"))
+    yield _form(OTHER, "[,()=]|\\.(?![0-9.])")
 
 
 def _prefix(lexicon: Lexicon) -> str:
@@ -455,11 +514,11 @@ def _comments(lexicon: Lexicon) -> Iterator[_Form]:
         line.append(lexicon.hash_comments)
     if lexicon.slash_comments:
         line.append("//")
-    yield _Form(COMMENT, "|".join(line), _until_line_end(lexicon))
+    yield _form(COMMENT, "|".join(line), _until_line_end(lexicon))
     if lexicon.executable:
-        yield _Form(BRACKET, r"/\*M?!(?:[0-9]{5,6})?")
-    yield _Form(COMMENT, r"/\*", _until_balanced if lexicon.nested else _until("*/"))
-    yield _Form(COMMENT, r"\{#", _until("#}"))  # Jinja's
+        yield _form(BRACKET, r"/\*M?!(?:[0-9]{5,6})?")
+    yield _form(COMMENT, r"/\*", _until_balanced if lexicon.nested else _until("*/"))
+    yield _form(COMMENT, r"\{#", _until("#}"))  # Jinja's
 
 
 def _strings(lexicon: Lexicon) -> Iterator[_Form]:
@@ -467,27 +526,27 @@ def _strings(lexicon: Lexicon) -> Iterator[_Form]:
     prefix = _prefix(lexicon)
     if lexicon.triple:
         for quote in quotes:
-            yield _Form(STRING, f"(?:{prefix})?{quote * 3}", _until_unescaped(quote * 3, _BACKSLASH))
+            yield _form(STRING, f"(?:{prefix})?{quote * 3}", _until_unescaped(quote * 3, _BACKSLASH))
     if lexicon.q_strings:
-        yield _Form(STRING, r"[nN]?[qQ]'\S", _until_bracket)
+        yield _form(STRING, r"[nN]?[qQ]'\S", _until_bracket)
     for quote in quotes:
         if lexicon.raw_strings:
-            yield _Form(STRING, f"[rR]{quote}", _until(quote))
+            yield _form(STRING, f"[rR]{quote}", _until(quote))
         if lexicon.e_strings:
-            yield _Form(STRING, f"[eE]{quote}", _until_unescaped(quote, _BACKSLASH, "''", _NEXT_LINE))
+            yield _form(STRING, f"[eE]{quote}", _until_unescaped(quote, _BACKSLASH, "''", _NEXT_LINE))
         inside = rf"[^{quote}\\]*" if lexicon.backslash else f"[^{quote}]*"
         escapes = [_BACKSLASH, quote * 2] if lexicon.backslash else [quote * 2]
         # Most strings have no escape: they are matched at once.
-        yield _Form(STRING, f"(?:{prefix})?{quote}{inside}{quote}(?!{quote})")
-        yield _Form(STRING, f"(?:{prefix})?{quote}", _until_unescaped(quote, *escapes))
+        yield _form(STRING, f"(?:{prefix})?{quote}{inside}{quote}(?!{quote})")
+        yield _form(STRING, f"(?:{prefix})?{quote}", _until_unescaped(quote, *escapes))
     if lexicon.dollar:
         tag = r"(?:[^\W\d]\w*)?" if lexicon.dollar == "tag" else ""
-        yield _Form(STRING, rf"\${tag}\$", _until_opening)
+        yield _form(STRING, rf"\${tag}\$", _until_opening)
     if lexicon.at_signs:
-        yield _Form(STRING, "@@", _until("@@"))
+        yield _form(STRING, "@@", _until("@@"))
     if lexicon.curly_quotes:
-        yield _Form(STRING, "\u2018", _until("\u2019"))
-        yield _Form(STRING, "\u201c", _until("\u201d"))
+        yield _form(STRING, "\u2018", _until("\u2019"))
+        yield _form(STRING, "\u201c", _until("\u201d"))
 
 
 def _names(lexicon: Lexicon) -> Iterator[_Form]:
@@ -498,10 +557,10 @@ def _names(lexicon: Lexicon) -> Iterator[_Form]:
         whole = rf"{prefix}{quote}[^{quote}{escape}]*{quote}(?!{quote})"
         kind = EITHER if quote == '"' and lexicon.double == "either" else NAME
         escapes = [_BACKSLASH, quote * 2] if escape else [quote * 2]
-        yield _Form(kind, whole)
-        yield _Form(kind, prefix + quote, _until_unescaped(quote, *escapes))
+        yield _form(kind, whole)
+        yield _form(kind, prefix + quote, _until_unescaped(quote, *escapes))
     if lexicon.brackets:
-        yield _Form(NAME, r"\[", _until_unescaped("]", r"\]\]"))
+        yield _form(NAME, r"\[", _until_unescaped("]", r"\]\]"))
 
 
 def _signs(lexicon: Lexicon) -> Iterator[_Form]:
@@ -511,9 +570,9 @@ def _signs(lexicon: Lexicon) -> Iterator[_Form]:
         placeholders.append(rf"\$[0-9]{{1,5}}{no_more}")
     if lexicon.numbered:
         placeholders.append(rf"\?[0-9]{{1,5}}{no_more}")
-    yield _Form(PLACEHOLDER, "|".join(placeholders))
+    yield _form(PLACEHOLDER, "|".join(placeholders))
     currency = r"\$?" if lexicon.money else ""
     fraction = r"\.[0-9]\w*|\.[eE][+-]?[0-9]\w*|\.(?![\w.])"
-    yield _Form(NUMBER, rf"{currency}\.?[0-9]\w*(?:{fraction})?(?:(?<=[eE])[+-][0-9]\w*)?")
-    yield _Form(END, ";")
-    yield _Form(OTHER, r"\.\.|\S")
+    yield _form(NUMBER, rf"{currency}\.?[0-9]\w*(?:{fraction})?(?:(?<=[eE])[+-][0-9]\w*)?")
+    yield _form(END, ";")
+    yield _form(OTHER, r"\.\.|\S")

@@ -96,6 +96,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("postgres", "SELECT x # 5, y #> '{a}'", "SELECT x # ?, y #> ?"),
     ("mysql", "SELECT 5--3, x -- secret", "SELECT ?--?, x "),
     ("mysql", "SELECT a--/* secret */b", "SELECT a--?b"),
+    ("clickhouse", "SELECT a #/* secret */ b", "SELECT a #? b"),
     ("mysql", "/*!50001 SET x = 'secret' */; /*!40101 SET y=5 */", "/*!50001 SET x = ? */; /*!40101 SET y=? */"),
     ("mysql", "/*!99999 it's secret */ 'secret'", "/*!99999 it?"),
     ("snowflake", "SELECT x // it's secret\n, 'y'", "SELECT x \n, ?"),
@@ -335,7 +336,7 @@ def _count_steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
     def counting_grammar(lexicon: scanner.Lexicon) -> Any:
         match_at, forms = grammar(lexicon)
-        return counted(match_at), [form._replace(close=form.close and counted(form.close)) for form in forms]
+        return counted(match_at), [(kind, pattern, close and counted(close)) for kind, pattern, close in forms]
 
     monkeypatch.setattr(scanner, "_grammar", counting_grammar)
     return steps
