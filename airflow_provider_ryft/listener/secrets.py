@@ -3,6 +3,9 @@
 A connection's password is known to the masker of the process that looked the connection up, so the statement is
 masked where it ran. There can be two maskers in one process (Airflow 3 has one for tasks and one for its core); a
 module that was never imported knows no secrets.
+
+A masker looks for a secret as it is. In a statement it may be written otherwise: a driver doubles its quotes, an
+address has it with percent signs. So the ways in which the known secrets may be written are looked for, too.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -36,12 +40,12 @@ class MaskingError(Exception):
 
 
 def redact(text: str) -> str:
-    """Replace each secret that Airflow's masker knows by ``***``.
+    """Replace each secret that Airflow's masker knows by ``***``, also where it is escaped.
 
     :param text: any text
     :raises MaskingError: if no masker can be asked, or one fails
     """
-    text = encodable(text)
+    text = _without_escaped(encodable(text))
     for mask in _maskers():
         try:
             masked = mask(text)
@@ -165,6 +169,118 @@ def _mask_in_2_11(text: str) -> str:
     replacer = sys.modules[_OF_2_11]._secrets_masker().replacer
     masked: str = text if replacer is None else replacer.sub("***", text)
     return masked
+
+
+class _Escaped(NamedTuple):
+    """The secrets that are known, as they may be written.
+
+    :param replacers: what the maskers searched with at the time
+    :param known: the secrets as they are
+    :param forms: the other ways in which these may be written; most have none
+    :param signs: a text that has none of these has none of the forms
+    """
+
+    replacers: list[object]
+    known: frozenset[str]
+    forms: tuple[str, ...]
+    signs: tuple[str, ...]
+
+
+_last_escaped = _Escaped([], frozenset(), (), ())
+
+
+def _escaped() -> _Escaped:
+    """Find the ways in which secrets may be written; again only when a masker was told of another secret."""
+    global _last_escaped
+    replacers = [getattr(holder, "replacer", None) for holder in _found().holders]
+    if replacers != _last_escaped.replacers:
+        try:
+            _last_escaped = _escape(replacers)
+        except Exception as error:
+            raise MaskingError(f"{type(error).__name__} where secrets are escaped") from None
+    return _last_escaped
+
+
+def _escape(replacers: list[object]) -> _Escaped:
+    known: set[str] = set()
+    forms: set[str] = set()
+    for holder in _found().holders:
+        for pattern in tuple(getattr(holder, "patterns", None) or ()):
+            secret, ways = _ways(pattern)
+            known.add(secret)
+            forms.update(ways)
+    forms -= known
+    signs: list[str] = []
+    left = forms
+    for sign in ("%", "\\", "''", "+"):
+        without = {form for form in left if sign not in form}
+        if len(without) < len(left):
+            left = without
+            signs.append(sign)
+    return _Escaped(replacers, frozenset(known), tuple(forms), (*signs, *left))
+
+
+def _without_escaped(text: str) -> str:
+    """Replace the secrets that are written otherwise than Airflow's masker knows them.
+
+    If there is one, those that are not escaped are replaced with it: the masker might find a short secret in an escaped
+    long one, and take what is left of that for no secret.
+    """
+    escaped = _escaped()
+    has = text.__contains__
+    if not any(map(has, escaped.signs)) or not any(map(has, escaped.forms)):
+        return text
+    return _searched(escaped.known.union(escaped.forms)).sub("***", text)
+
+
+@lru_cache(maxsize=1)
+def _searched(secrets: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds secrets, of two that begin at the same place the longer one."""
+    return re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))))
+
+
+@lru_cache(maxsize=4096)
+def _ways(pattern: str) -> tuple[str, frozenset[str]]:
+    """Return a secret, and the other ways in which it may be written.
+
+    :param pattern: the regular expression that a masker made of it
+    """
+    # 2.11 uses re2, which writes a NUL as \x00; otherwise both put a backslash before what is odd.
+    secret = encodable(re.sub(r"(?s)\\(x00|.)", lambda escape: "\0" if escape[1] == "x00" else escape[1], pattern))
+    if len(secret) > MARGIN or re.fullmatch(r"(?a)[\w.~-]*", secret):
+        return secret, frozenset()
+    embedded = {form for whole in _embedded(secret) for form in (whole, *_quoted(whole))}
+    forms = embedded | {form.replace("%", "%%") for form in embedded}  # before a driver puts parameters in
+    return secret, frozenset(forms - {secret})
+
+
+def _embedded(secret: str) -> Iterator[str]:
+    """Yield a secret as it is within an address, JSON, or what Python shows of a text."""
+    import json
+    from urllib.parse import quote, quote_plus
+
+    yield secret
+    yield from (quote(secret, safe=safe) for safe in ("", "/", " +"))
+    yield quote_plus(secret)
+    yield from (json.dumps(secret, ensure_ascii=plain)[1:-1] for plain in (True, False))
+    yield repr(secret)[1:-1]
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield a text as it is within the quotes of any dialect."""
+    for mark in "'\"`]":
+        yield text.replace(mark, mark * 2)
+    slashed = text.replace("\\", "\\\\")
+    yield slashed
+    yield slashed.replace("'", "''")  # psycopg
+    yield slashed.replace("'", "\\'")
+    yield slashed.replace('"', '\\"')
+    yield text.translate(_MYSQL)
+
+
+_MYSQL = {
+    ord(odd): f"\\{name}" for odd, name in zip("\0\n\r\x1a\"'\\", ("0", "n", "r", "Z", '"', "'", "\\"), strict=True)
+}
 
 
 # The apostrophe of "can't" is no quote.
