@@ -41,11 +41,12 @@ def enable_ryft(obj: AnyObject) -> AnyObject:
 
 
 def _mark(obj: AnyObject, *, reported: bool) -> AnyObject:
-    target = getattr(obj, "operator", obj)  # of an XComArg
-    if not hasattr(target, "task_dict") and not hasattr(target, "task_type"):
+    target: Any = getattr(obj, "operator", obj)  # of an XComArg
+    is_class = isinstance(target, type)  # it has its objects' attributes, but a mark would hold for all of them
+    if is_class or (not hasattr(target, "task_dict") and not hasattr(target, "task_type")):
         raise TypeError(
             f"{'enable' if reported else 'disable'}_ryft() takes a DAG, an operator or the result of calling a @task "
-            f"function, not {type(obj).__name__}"
+            f"function, not {f'the class {target.__name__}' if is_class else type(obj).__name__}"
         )
     setattr(target, _MARK, reported)
     return obj

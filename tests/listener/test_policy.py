@@ -130,6 +130,15 @@ def test_an_excluded_task_cannot_be_enabled(dag: Any) -> None:
     assert not Policy(Settings(exclude_dags=("etl_*",))).wants_task(dag.get_task("plain"))
 
 
+def test_a_class_cannot_be_marked() -> None:
+    """It would turn off all operators of its kind, in every DAG of the process."""
+    from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+
+    with pytest.raises(TypeError, match="not the class SQLExecuteQueryOperator"):
+        disable_ryft(SQLExecuteQueryOperator)
+    assert not hasattr(SQLExecuteQueryOperator, "_ryft_reported")
+
+
 @pytest.mark.parametrize("wrong", [None, "etl", len, object()])
 def test_nothing_else_can_be_marked(wrong: Any) -> None:
     """A misplaced call is told where it is made, rather than ignored."""
