@@ -63,7 +63,7 @@ def read() -> Settings:
     """Read the options from Airflow's configuration.
 
     It never fails: an option that cannot be read is logged in one sentence and has its default; one that keeps
-    something private is taken as set, because whoever wrote it meant to.
+    something private is taken as set, because whoever wrote it meant to, and what is to be excluded is all then.
     """
     from airflow.configuration import conf
 
@@ -84,9 +84,9 @@ def parse(get: Callable[[str], str | None]) -> Settings:
                 continue
             values[option.name] = _PARSERS[option.name](str(text).strip())
         except Exception as error:  # a wrong value, or a configuration file that cannot be read at this place
-            safe = option.name in _SAFE_IF_UNREADABLE
-            if safe:
-                values[option.name] = True
+            taken_as = "not given"
+            if option.name in _SAFE_IF_UNREADABLE:
+                values[option.name], taken_as = _SAFE_IF_UNREADABLE[option.name]
             allowed = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
             log.warning(
                 "Option %s of section [%s] is %s, which cannot be used: %s. It is taken as %s.",
@@ -94,12 +94,18 @@ def parse(get: Callable[[str], str | None]) -> Settings:
                 SECTION,
                 reprlib.repr(text),
                 allowed,
-                "true, to be on the safe side" if safe else "not given",
+                taken_as,
             )
     return Settings(**values)
 
 
-_SAFE_IF_UNREADABLE = frozenset({"disabled", "mask_literals", "selective_enable"})
+_SAFE_IF_UNREADABLE = {
+    **dict.fromkeys(("disabled", "mask_literals", "selective_enable"), (True, "true, to be on the safe side")),
+    **dict.fromkeys(
+        ("exclude_dags", "exclude_operators", "exclude_connections", "exclude_connection_types"),
+        (("*",), "*, to be on the safe side"),
+    ),
+}
 
 
 def _flag(text: str) -> bool:
@@ -120,17 +126,16 @@ _FLAGS = {"true": True, "t": True, "yes": True, "1": True, "on": True} | {
 
 
 def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """Read a JSON list of texts, or texts between commas or on lines; a pattern may begin with a bracket, too."""
+    if not text.startswith("[") or not (text.endswith("]") or '"' in text or "'" in text):
+        return tuple(part.strip() for line in text.splitlines() for part in line.split(",") if part.strip())
+    parts = _json(text, _LIST)
+    if not all(isinstance(part, str) for part in parts):
+        raise ConfigurationError(f"it must be {_LIST}")
+    return tuple(part.strip() for part in parts if part.strip())
 
 
-def _tags(text: str) -> tuple[str, ...]:
-    """Read a JSON list of texts, or texts between commas."""
-    if not text.startswith("["):
-        return _list(text)
-    tags = _json(text, "a JSON list of texts, or texts separated by commas")
-    if not all(isinstance(tag, str) for tag in tags):
-        raise ConfigurationError("it must be a JSON list of texts, or texts separated by commas")
-    return tuple(tags)
+_LIST = "a JSON list of texts, or texts separated by commas"
 
 
 _CONTEXT = ("catalog", "schema", "user")
@@ -214,7 +219,7 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "disabled": _flag,
     "conn_id": str,
-    "tags": _tags,
+    "tags": _list,
     "contexts": _contexts,
     "mask_literals": _flag,
     "max_query_length": _whole_number(256),

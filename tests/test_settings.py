@@ -38,6 +38,10 @@ GOOD = {
 BAD = {
     "disabled": ["maybe"],
     "tags": ['["a", 1]', '["a"', "[[]]"],
+    "exclude_dags": ['["hr_*"', "['hr_*', 'payroll']", "[1]", "[hr_*]"],
+    "exclude_operators": ['["a", null]'],
+    "exclude_connections": ['["hr_*",]'],
+    "exclude_connection_types": ['["sqlite", ["duckdb"]]'],
     "contexts": ["{", "[]", '{"pg": "lake"}', '{"pg": {"catlog": "lake"}}', '{"pg": {"catalog": 1}}'],
     "mask_literals": ["yse"],
     "max_query_length": ["10", "many", "1e6", "-1"],
@@ -108,7 +112,7 @@ def test_a_bad_value_is_told_in_one_sentence(name: str, text: str, caplog: pytes
     """A bad value breaks nothing: it is logged with its option, and the option has its default or is on."""
     read = parsed({name: text})
     value = getattr(read, name)
-    assert value == getattr(Settings(), name) or value is True
+    assert value == getattr(Settings(), name) or value in (True, ("*",))
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert f"Option {name} of section [ryft]" in record.getMessage()
@@ -119,6 +123,35 @@ def test_a_bad_value_is_told_in_one_sentence(name: str, text: str, caplog: pytes
 def test_a_misspelt_flag_that_keeps_something_private_is_on(name: str) -> None:
     """Whoever misspells "true" there has not asked for their queries to be sent."""
     assert getattr(parsed({name: "ture"}), name) is True
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name.startswith("exclude_")])
+def test_what_is_excluded_and_cannot_be_read_is_everything(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever excludes something has not asked for all to be sent because of a per cent sign in the wrong place."""
+
+    def get(asked: str) -> str | None:
+        if asked == name:
+            raise ValueError("'%' must be followed by '%' or '(', found: '%*'")
+        return None
+
+    assert getattr(parse(get), name) == ("*",)
+    assert f"Option {name} of section [ryft]" in caplog.text
+    assert "It is taken as *, to be on the safe side." in caplog.text
+
+
+@pytest.mark.parametrize("name", ["tags", *(name for name in OPTIONS if name.startswith("exclude_"))])
+@pytest.mark.parametrize("text", ["a,b", "a\nb", "\n  a,\n  b\n", '["a", "b"]', '[\n"a",\n"b"]', "a\r\n,,b"])
+def test_a_list_may_be_written_in_any_usual_way(name: str, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Between commas, one a line, or in JSON."""
+    assert getattr(parsed({name: text}), name) == ("a", "b")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("pattern", ["[ab]*", "[!a]_daily", "etl_[0-9]x, [xy]z"])
+def test_a_pattern_may_begin_with_a_bracket(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is no JSON for that."""
+    assert parsed({"exclude_dags": pattern}).exclude_dags == tuple(pattern.split(", "))
+    assert not caplog.records
 
 
 def test_a_misspelt_key_of_contexts_is_told_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:

@@ -95,7 +95,8 @@ def _pattern(globs: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _matches(pattern: re.Pattern[str] | None, names: Iterable[object]) -> bool:
-    return pattern is not None and any(isinstance(name, str) and pattern.match(name) for name in names)
+    """Tell whether one of the names matches; one that is not known is empty, so that ``*`` matches it too."""
+    return pattern is not None and any(pattern.match(name if isinstance(name, str) else "") for name in names)
 
 
 def _names(task: Any) -> Iterable[object]:

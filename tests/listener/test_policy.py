@@ -72,19 +72,21 @@ def test_a_decorated_task_is_excluded_by_its_decorator(dag: Any) -> None:
         ({}, "hr_prod", typed("postgres"), None, True),
         ({"exclude_connections": ("hr_*",)}, "hr_prod", typed("postgres"), None, False),
         ({"exclude_connections": ("hr_*",)}, "sales", typed("postgres"), None, True),
-        ({"exclude_connections": ("*",)}, None, None, None, True),
+        ({"exclude_connections": ("*",)}, None, None, None, False),
+        ({"exclude_connections": ("?*",)}, None, None, None, True),
         ({"exclude_connection_types": ("post*",)}, "x", typed("postgres"), None, False),
         ({"exclude_connection_types": ("sqlite",)}, "x", typed("postgres"), None, True),
         ({"exclude_connection_types": ("postgres",)}, "x", None, typed("postgres"), False),
         ({"exclude_connection_types": ("postgres",)}, "x", typed("generic"), typed("postgres"), False),
         ({"exclude_connection_types": ("generic",)}, "x", typed("generic"), typed("postgres"), False),
-        ({"exclude_connection_types": ("*",)}, "x", typed(None), None, True),
+        ({"exclude_connection_types": ("*",)}, "x", typed(None), None, False),
+        ({"exclude_connection_types": ("?*",)}, "x", typed(None), None, True),
     ],
 )
 def test_excluded_statements(
     excluded: dict[str, tuple[str, ...]], conn_id: str | None, connection: Any, hook: Any, wanted: bool
 ) -> None:
-    """A statement is excluded by its connection's id, or by the type of its connection or hook."""
+    """A statement is excluded by its connection's id, or by the type of its connection or hook; ``*`` excludes all."""
     policy = Policy(Settings(**excluded))  # type: ignore[arg-type]
     assert policy.wants_statement(statement(conn_id, connection, hook)) is wanted
 
@@ -150,5 +152,6 @@ def test_nothing_else_can_be_marked(wrong: Any) -> None:
 
 def test_a_task_without_a_dag_is_reported() -> None:
     """An object that lacks what policies look at is no reason to fail."""
-    assert Policy(Settings(exclude_dags=("*",), exclude_operators=("x",))).wants_task(object())
+    assert Policy(Settings(exclude_dags=("?*",), exclude_operators=("x",))).wants_task(object())
+    assert not Policy(Settings(exclude_dags=("*",))).wants_task(object())
     assert not Policy(Settings(selective_enable=True)).wants_task(object())
