@@ -48,13 +48,9 @@ def mask_literals(sql: str, dialect: str | None = None) -> str:
 
     :param dialect: an Airflow connection type, such as ``postgres``; ``None`` if it is not known
     """
-    lexicons = readings(sql, dialect)
-    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon))
     pieces: list[str] = []
     position, hidden_to = 0, -1
-    for start, end, kind in _merged(spans, len(lexicons)):
-        if kind is NAME:
-            continue
+    for start, end, kind in _taken(sql, dialect):
         pieces.append(sql[position:start])
         if kind is COMMENT:
             pieces.append(_gap(sql, start, end))
@@ -63,6 +59,21 @@ def mask_literals(sql: str, dialect: str | None = None) -> str:
         position, hidden_to = end, end if kind is _HIDDEN else -1
     pieces.append(sql[position:])
     return "".join(pieces)
+
+
+def literals(sql: str, dialect: str | None = None) -> Iterator[str]:
+    """Yield what :func:`mask_literals` takes out of a text, as it is there: literals, comments, and what may be one.
+
+    :param dialect: an Airflow connection type, such as ``postgres``; ``None`` if it is not known
+    """
+    for start, end, _ in _taken(sql, dialect):
+        yield sql[start:end]
+
+
+def _taken(sql: str, dialect: str | None) -> Iterator[_Span]:
+    lexicons = readings(sql, dialect)
+    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon))
+    return (span for span in _merged(spans, len(lexicons)) if span[2] is not NAME)
 
 
 def _merged(spans: Iterable[_Span], count: int) -> Iterator[_Span]:

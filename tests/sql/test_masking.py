@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from services import require
 
 from airflow_provider_ryft.sql import scanner
-from airflow_provider_ryft.sql.masking import mask_literals
+from airflow_provider_ryft.sql.masking import literals, mask_literals
 
 UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are noisy
 
@@ -290,6 +290,14 @@ def test_an_unknown_dialect_shows_nothing_that_a_known_one_hides(sql: str, diale
     marked = sql.replace("a", "s3cret")
     if "s3cret" not in mask_literals(marked, dialect):
         assert "s3cret" not in mask_literals(marked)
+
+
+def test_literals_that_are_hidden_can_be_told() -> None:
+    """They are told as they are in the text, so that they can be looked for in another one."""
+    sql = "SELECT 'it''s', 4.2, \"name\" /* why */ FROM t -- end"
+    assert list(literals(sql, "postgres")) == ["'it''s'", "4.2", "/* why */", "-- end"]
+    assert list(literals("CREATE USER x IDENTIFIED BY secret", "oracle")) == ["secret"]
+    assert list(literals("SELECT a FROM t", None)) == []
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "Postgres", "POSTGRES"])
