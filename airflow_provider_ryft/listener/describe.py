@@ -8,6 +8,7 @@ Every query has the tag ``source:airflow``, and ``name:value`` tags for what is 
 ``run_id``, ``try_number``, ``map_index`` (of a mapped task), ``operator``, ``owner``, each ``dag_tag``, ``conn_id`` and
 ``conn_type``; those of ``[ryft] tags`` are as they were given. What was done to the query is told by
 ``query_text:truncated``, ``query_text:withheld``, ``tags:withheld``, ``duration:estimated`` and ``duration:unknown``.
+``query_state:unknown`` says that nobody saw how the query ended; the state is the task's then.
 """
 
 from __future__ import annotations
@@ -248,7 +249,7 @@ class Describer:
             server_version=version,
             text=text,
             context=_context(where, kind, _text(version)),
-            tags=(SOURCE, *described, *text.tags),
+            tags=(SOURCE, *described, *text.tags, *(() if statement.outcome_known else ("query_state:unknown",))),
         )
 
     def _part(self, name: str, read: Callable[[], Part], otherwise: Part) -> Part:

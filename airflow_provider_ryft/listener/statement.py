@@ -21,6 +21,7 @@ class Statement:
     :param server_version: the engine's version, where the driver holds it in memory
     :param duration_ms: the engine's work in milliseconds; ``None`` while it runs
     :param error: what it failed with
+    :param outcome_known: whether ``error`` says how it ended; nobody waited for the end of one that was only submitted
     """
 
     text: str = field(repr=False)  # may be megabytes, and hold secrets
@@ -33,6 +34,7 @@ class Statement:
     server_version: str | None = None
     duration_ms: float | None = None
     error: BaseException | None = field(default=None, repr=False)
+    outcome_known: bool = True
 
 
 class Recorder(Protocol):

@@ -170,6 +170,15 @@ def test_a_duration_that_is_not_known_is_estimated() -> None:
     assert describer().query(stated(started_at=ahead, duration_ms=None)).duration_ms == 0
 
 
+def test_an_end_that_nobody_saw_is_told() -> None:
+    """The state is a guess then, whichever it is."""
+    for error, state in ((None, QueryState.FINISHED), (Refused("no"), QueryState.FAILED)):
+        query = describer().query(stated(error=error, outcome_known=False))
+        assert query.query_state is state
+        assert "query_state:unknown" in query.tags
+    assert "query_state:unknown" not in describer().query(stated()).tags
+
+
 def test_an_operators_statement() -> None:
     """What an operator says of its connection is told as if it was one."""
     query = describer(contexts={"athena": {"catalog": "lake"}}).query(
