@@ -1,7 +1,8 @@
 """Operators that run SQL without a hook whose statements are observed: where their text and the engine's ids are.
 
 They hand a text to a service or a program and wait. What they ran is read from the operator when its task ends, with
-the task's outcome and duration. One table says where; :func:`describe_operator` adds to it.
+the task's outcome and duration; where that outcome need not be the statement's, the statement says so. One table says
+where; :func:`describe_operator` adds to it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class OperatorSql:
     :param schema: the schema of unqualified names
     :param user: the user that ran it
     :param batch_id: the id of one text in a list, from the ``{id}`` of all and its ``{number}`` from 1
+    :param is_id_chosen: whether the id is the user's, so that it does not show that the text was run
+    :param runs: a condition without which it runs nothing here: a path to what must be true, or ``not`` and a path
+    :param waits: a condition without which it does not wait for the end of the statement
+    :param does_more: whether it goes on when its statement has ended, so that its failure may be another one
     """
 
     sql: str
@@ -41,6 +46,10 @@ class OperatorSql:
     schema: str | None = None
     user: str | None = None
     batch_id: str | None = None
+    is_id_chosen: bool = False
+    runs: str | None = None
+    waits: str | None = None
+    does_more: bool = False
 
 
 def describe_operator(
@@ -97,6 +106,7 @@ def statements(
     error: BaseException | None,
     started_at: datetime,
     duration_ms: float,
+    skipped: bool = False,
 ) -> list[Statement]:
     """Return what an operator ran, if the table knows it; never raises.
 
@@ -104,9 +114,10 @@ def statements(
     :param error: what the task failed with, ``None`` if it succeeded
     :param started_at: when the task started; aware, in UTC
     :param duration_ms: how long the task ran
+    :param skipped: whether the task skipped itself, perhaps before it ran anything: only the engine's id shows
     """
     known = _find(task)
-    if known is None:
+    if known is None or not _holds(task, known.runs) or (skipped and known.is_id_chosen):
         return []
     texts = [text for text in _texts(_at(task, known.sql)) if not _is_file(text)]
     stated = StatedConnection(
@@ -125,9 +136,20 @@ def statements(
             engine_id=engine_id,
             duration_ms=duration_ms,
             error=error,
+            outcome_known=not skipped and _is_outcome_known(task, known, error, engine_id),
         )
         for text, engine_id in _with_ids(texts, _at(task, known.query_id), known.batch_id)
+        if engine_id or not skipped
     ]
+
+
+def _is_outcome_known(task: Any, known: OperatorSql, error: BaseException | None, engine_id: str | None) -> bool:
+    """Tell whether the task's outcome is the statement's, too."""
+    if error is not None and known.does_more:
+        return False
+    if error is not None and known.query_id and engine_id is None:
+        return True  # the service did not take it
+    return _holds(task, known.waits)
 
 
 def _find(task: Any) -> OperatorSql | None:
@@ -148,6 +170,14 @@ def _at(task: Any, path: str | None) -> Any:
             log.debug("%s of %s cannot be read: %s", path, type(task).__name__, type(error).__name__)
             return None
     return None if value is task else value
+
+
+def _holds(task: Any, condition: str | None) -> bool:
+    """Tell whether a condition of the table is met; one that is not set is."""
+    if condition is None:
+        return True
+    path = condition.removeprefix("not ")
+    return bool(_at(task, path)) is (path == condition)
 
 
 def _text(value: Any) -> str | None:
@@ -182,7 +212,7 @@ def _with_ids(texts: list[str], ids: Any, batch_id: str | None) -> Iterator[tupl
 
 
 def _to_gcs(engine: str) -> OperatorSql:
-    return OperatorSql(sql="sql", conn_id=f"{engine}_conn_id", conn_type=engine)
+    return OperatorSql(sql="sql", conn_id=f"{engine}_conn_id", conn_type=engine, does_more=True)
 
 
 _GCS = "airflow.providers.google.cloud.transfers"
@@ -204,6 +234,7 @@ _table: dict[str, OperatorSql] = {
         catalog="database",
         user="db_user",
         batch_id="{id}:{number}",
+        waits="wait_for_completion",
     ),
     "airflow.providers.google.cloud.operators.bigquery.BigQueryInsertJobOperator": OperatorSql(
         sql="configuration.query.query",
@@ -212,6 +243,7 @@ _table: dict[str, OperatorSql] = {
         conn_type="gcpbigquery",
         catalog="project_id",
         schema="configuration.query.defaultDataset.datasetId",
+        runs="not configuration.dryRun",
     ),
     "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator": OperatorSql(
         sql="statement",
@@ -220,6 +252,7 @@ _table: dict[str, OperatorSql] = {
         conn_type="databricks",
         catalog="catalog",
         schema="schema",
+        waits="wait_for_termination",
     ),
     "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOperator": OperatorSql(
         sql="sql",
@@ -236,7 +269,12 @@ _table: dict[str, OperatorSql] = {
         sql="sql", conn_id="_conn_id", conn_type="spark_sql"
     ),
     "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator": OperatorSql(
-        sql="_sql", query_id="_query_id", conn_id="_clickhouse_conn_id", conn_type="clickhouse", schema="_database"
+        sql="_sql",
+        query_id="_query_id",
+        conn_id="_clickhouse_conn_id",
+        conn_type="clickhouse",
+        schema="_database",
+        is_id_chosen=True,
     ),
     # dbt's own statements are not seen; this is what it compiled, if Cosmos keeps it.
     "cosmos.operators.local.AbstractDbtLocalBase": OperatorSql(

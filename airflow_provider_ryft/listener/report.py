@@ -48,15 +48,16 @@ def begin(task_instance: Any) -> None:
     capture.start(_current)
 
 
-def end(task_instance: Any, error: Any) -> None:
+def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     """Deliver what was observed of a task whose outcome is known.
 
     :param task_instance: Airflow's, of the task; another one than was begun here is none of our business
     :param error: what it failed with, an exception or text; ``None`` if it did not
+    :param skipped: whether it skipped itself
     """
     report = _take(_key(task_instance))
     if report is not None:
-        report.add_operator(error)
+        report.add_operator(error, skipped=skipped)
         report.deliver()
 
 
@@ -158,10 +159,11 @@ class Report:
                 self._pen = _Pen(self._settings, self._task_instance)
             return self._pen
 
-    def add_operator(self, error: Any) -> None:
+    def add_operator(self, error: Any, *, skipped: bool = False) -> None:
         """Add what the operator ran without a hook that is observed.
 
         :param error: what the task failed with, an exception or text; ``None`` if it did not
+        :param skipped: whether the task skipped itself
         """
         try:
             from airflow_provider_ryft.listener import operators
@@ -174,6 +176,7 @@ class Report:
                 error=error if error is None or isinstance(error, BaseException) else RuntimeError(str(error)),
                 started_at=started_at,
                 duration_ms=(now - started_at).total_seconds() * 1000,
+                skipped=skipped,
             )
             for statement in statements:
                 self.begin(statement)

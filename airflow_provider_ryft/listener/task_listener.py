@@ -42,7 +42,7 @@ class TaskListener:
     @guarded
     def on_task_instance_skipped(self, task_instance: Any) -> None:
         """Deliver the report of a task that skipped itself; Airflow 3.2 and later tell of it."""
-        _end(task_instance, None)
+        _end(task_instance, None, skipped=True)
 
     @hookimpl
     @guarded
@@ -53,7 +53,7 @@ class TaskListener:
             report.leave()
 
 
-def _end(task_instance: Any, error: Any) -> None:
+def _end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     report = sys.modules.get(_REPORT)
     if report is not None:  # else no task has started in this process
-        report.end(task_instance, error)
+        report.end(task_instance, error, skipped=skipped)

@@ -34,8 +34,8 @@ def operator(path: str, **attributes: Any) -> Any:
     return made
 
 
-def ran(task: Any, error: BaseException | None = None) -> list[Statement]:
-    return statements(task, error=error, started_at=NOON, duration_ms=1500.0)
+def ran(task: Any, error: BaseException | None = None, **facts: Any) -> list[Statement]:
+    return statements(task, error=error, started_at=NOON, duration_ms=1500.0, **facts)
 
 
 AWS = "airflow.providers.amazon.aws.operators"
@@ -333,3 +333,46 @@ def test_ids_are_paired_only_where_they_fit(sql: Any, ids: Any, paired: list[tup
     describe_operator("my_package.Mine", sql="sql", query_id="ids")
     found = ran(operator("my_package.Mine", sql=sql, ids=ids))
     assert [(statement.text, statement.engine_id) for statement in found] == paired
+
+
+def test_what_was_skipped_did_not_run() -> None:
+    """A skip may come before the text went anywhere; an id of the engine's shows that it did, the user's does not."""
+    athena = operator(f"{AWS}.athena.AthenaOperator", query="DELETE FROM t", query_execution_id=None)
+    assert ran(athena, skipped=True) == []
+    athena.query_execution_id = "q-1"
+    (statement,) = ran(athena, skipped=True)
+    assert (statement.engine_id, statement.outcome_known) == ("q-1", False)
+    assert ran(operator(CLICKHOUSE, _sql="SELECT 1", _query_id="chosen"), skipped=True) == []
+
+
+def test_a_dry_run_is_not_reported() -> None:
+    """BigQuery checks the text then, and runs nothing."""
+    configuration = {"query": {"query": "SELECT 1"}, "dryRun": True}
+    assert ran(operator(BIGQUERY, configuration=configuration, job_id="j")) == []
+    assert len(ran(operator(BIGQUERY, configuration={**configuration, "dryRun": False}, job_id="j"))) == 1
+
+
+REDSHIFT = f"{AWS}.redshift_data.RedshiftDataOperator"
+DATABRICKS = "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator"
+BIGQUERY = "airflow.providers.google.cloud.operators.bigquery.BigQueryInsertJobOperator"
+CLICKHOUSE = "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator"
+TO_GCS = "airflow.providers.google.cloud.transfers.postgres_to_gcs.PostgresToGCSOperator"
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "known"),
+    [
+        (operator(REDSHIFT, sql="SELECT 1", statement_id="s", wait_for_completion=True), None, True),
+        (operator(REDSHIFT, sql="SELECT 1", statement_id="s", wait_for_completion=False), None, False),
+        (operator(REDSHIFT, sql="SELECT 1", statement_id="s", wait_for_completion=False), OSError(), False),
+        (operator(REDSHIFT, sql="SELECT 1", wait_for_completion=False), OSError(), True),  # it was not submitted
+        (operator(DATABRICKS, statement="SELECT 1", statement_id="s", wait_for_termination=True), None, True),
+        (operator(DATABRICKS, statement="SELECT 1", statement_id="s", wait_for_termination=False), None, False),
+        (operator(f"{AWS}.athena.AthenaOperator", query="SELECT 1", query_execution_id="q"), None, True),
+        (operator(TO_GCS, sql="SELECT 1"), None, True),
+        (operator(TO_GCS, sql="SELECT 1"), OSError("the bucket is gone"), False),
+    ],
+)
+def test_an_outcome_that_is_not_the_statements_says_so(task: Any, error: BaseException | None, known: bool) -> None:
+    """Who did not wait does not know it; who does more than run the statement may have failed with that."""
+    assert [statement.outcome_known for statement in ran(task, error)] == [known]

@@ -203,6 +203,32 @@ class TestDelivered:
         assert record["queryState"] == "FAILED"
         assert record["context"]["queryType"] == "INSERT"
 
+    def test_of_a_task_that_skipped_itself_only_what_the_engine_has_an_id_for_is_told(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+    ) -> None:
+        """It may have skipped itself before it ran anything."""
+        from airflow_provider_ryft.listener import operators
+
+        class Submit:
+            dag_id = task_id = "x"
+            dag = None
+            statement = "INSERT INTO t SELECT 1"
+            job_id: str | None = None
+
+        monkeypatch.setattr(operators, "_table", dict(operators._table))
+        operators.describe_operator(
+            f"{Submit.__module__}.{Submit.__qualname__}", sql="statement", query_id="job_id", conn_type="trino"
+        )
+        use(monkeypatch, tmp_path)
+        for job_id in (None, "j-1"):
+            task = Submit()
+            report.begin(instance(task=task))
+            task.job_id = job_id
+            report.end(instance(task=task), None, skipped=True)
+        (record,) = sandbox.records()
+        assert record["queryId"] == "j-1"
+        assert "query_state:unknown" in record["tags"]
+
     def test_an_operator_is_not_described_before_its_outcome_is_known(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:

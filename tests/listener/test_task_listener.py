@@ -53,7 +53,7 @@ def test_no_fault_of_ours_reaches_airflow(
     """2.11 calls listeners unguarded, and an exception there fails the task."""
     raised = []
 
-    def fail(*_arguments: Any) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
         raised.append(name)
         raise fault
 
@@ -65,6 +65,17 @@ def test_no_fault_of_ours_reaches_airflow(
     known = set(call.spec.argnames)
     call(**{key: value for key, value in {**CALLS[name], "session": None}.items() if key in known})
     assert raised == [name]
+
+
+def test_a_skip_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure, and no success either."""
+    ends: list[tuple[Any, bool]] = []
+    monkeypatch.setattr(report, "end", lambda _instance, error, *, skipped: ends.append((error, skipped)))
+    listener, instance = TaskListener(), SimpleNamespace()
+    listener.on_task_instance_success(instance)
+    listener.on_task_instance_failed(instance, "no")
+    listener.on_task_instance_skipped(instance)
+    assert ends == [(None, False), ("no", False), (None, True)]
 
 
 def test_what_airflow_raises_in_the_middle_of_our_code_reaches_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
