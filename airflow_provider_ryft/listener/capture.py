@@ -9,7 +9,6 @@ does, returns or raises.
 from __future__ import annotations
 
 import functools
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -24,24 +23,30 @@ _LINEAGE = "airflow.providers.common.sql.hooks.lineage"
 
 _undo: list[Any] = []
 _patched: ModuleType | None = None
+_heard: ModuleType | None = None
 
 
 def install() -> None:
-    """Wrap the hooks of ``common.sql`` when it is imported, or now if it has been; safe to repeat."""
+    """Wrap the hooks of ``common.sql`` when it is imported, or now if it has been; safe to repeat.
+
+    Hooks of services import no more of it than the lineage, which is listened to by itself.
+    """
     try:
         _import_hook.install()
+        _lineage_import_hook.install()
     except BaseException as fault:
         survive(fault)
 
 
 def uninstall() -> None:
     """Put everything back as it was."""
-    global _patched
+    global _heard, _patched
     observation.cease()
     _import_hook.remove()
+    _lineage_import_hook.remove()
     while _undo:
         _undo.pop()()
-    _patched = None
+    _heard = _patched = None
 
 
 def start(recorder: Recorder) -> None:
@@ -72,7 +77,6 @@ def stop() -> None:
 def _patch(module: ModuleType) -> None:
     global _patched
     from airflow_provider_ryft.listener.hook_classes import Patches, patch_hooks
-    from airflow_provider_ryft.listener.lineage_funnel import listen
 
     if _patched is not module:
         patches = Patches()
@@ -80,8 +84,16 @@ def _patch(module: ModuleType) -> None:
         base_hook = next(part for part in module.DbApiHook.__mro__ if part.__name__ == "BaseHook")
         patches.replace(base_hook, "get_connection", _observe_lookup)
         patch_hooks(patches, module.DbApiHook)
-        _undo.append(listen(sys.modules[_LINEAGE]))
         _patched = module
+
+
+def _listen(module: ModuleType) -> None:
+    global _heard
+    from airflow_provider_ryft.listener.lineage_funnel import listen
+
+    if _heard is not module:
+        _undo.append(listen(module))
+        _heard = module
 
 
 def _observe_lookup(original: Any) -> Any:
@@ -107,3 +119,4 @@ def _note_lookup(conn_id: Any, connection: Any) -> None:
 
 
 _import_hook = ImportHook(_HOOKS, _patch)
+_lineage_import_hook = ImportHook(_LINEAGE, _listen)

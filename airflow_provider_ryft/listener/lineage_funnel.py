@@ -56,5 +56,11 @@ class _Listening:
 
 
 def _tell(hook: Any, value: dict[str, Any]) -> None:
-    """Pass on the statement and its id; the parameters that are bound to it are not read."""
-    nesting.told_lineage(hook, statement_text(value.get("sql")), value.get("job_id"))
+    """Pass on the statement, its id and where its names are; the parameters that are bound to it are not read."""
+    nesting.told_lineage(
+        hook,
+        statement_text(value.get("sql")),
+        value.get("job_id"),
+        catalog=value.get("default_db"),
+        schema=value.get("default_schema"),
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from airflow_provider_ryft.listener import submitted
 from airflow_provider_ryft.listener.calls import Call, Kind, thread
 from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, returns_early, statement_text
 from airflow_provider_ryft.listener.observation import Observation, Running, current
@@ -145,18 +146,23 @@ def leave_statement(running: Running, error: BaseException | None) -> None:
         running.end(error)
 
 
-def told_lineage(hook: Any, text: str, engine_id: Any) -> None:
+def told_lineage(hook: Any, text: str, engine_id: Any, *, catalog: Any = None, schema: Any = None) -> None:
     """Note that a hook told its lineage that it ran a statement.
 
-    :param hook: the hook; of one that is no ``DbApiHook`` the operator tells, once its outcome is known
+    :param hook: the hook
     :param text: the statement
     :param engine_id: the engine's id of it
+    :param catalog: the catalog of unqualified names, if the hook told it
+    :param schema: the schema of unqualified names, if the hook told it
     """
     observation = _audible()
     if observation is None:
         return
     top = thread.top
-    if isinstance(top, Running):
+    submits = isinstance(top, Call) and top.hook is hook and top.kind is Kind.SUBMIT
+    if submits or not hasattr(hook, "_run_command"):
+        submitted.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
+    elif isinstance(top, Running):
         top.told(engine_id)
     elif isinstance(top, Call) and top.hook is hook:
         if top.kind is Kind.ROWS or not _is_of_rows(hook, text):

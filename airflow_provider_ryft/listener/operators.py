@@ -143,6 +143,23 @@ def statements(
     ]
 
 
+def covers(task: Any, submitted: Statement) -> bool:
+    """Tell whether :func:`statements` tells of a statement, at the end of the task, that a hook submitted before.
+
+    :param task: the operator
+    :param submitted: what its hook told
+    """
+    known = _find(task)
+    if known is None:
+        return False
+    ids = _texts(_at(task, known.query_id))
+    if ids and submitted.engine_id is not None:
+        return submitted.engine_id in ids
+    # A hook may have joined several texts, put something before one, or cut one into several.
+    told = submitted.text.strip()
+    return any(text.strip() in told or told in text for text in _texts(_at(task, known.sql)))
+
+
 def _is_outcome_known(task: Any, known: OperatorSql, error: BaseException | None, engine_id: str | None) -> bool:
     """Tell whether the task's outcome is the statement's, too."""
     if error is not None and known.does_more:

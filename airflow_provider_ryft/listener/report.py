@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import runs_here
-from airflow_provider_ryft.listener import capture
+from airflow_provider_ryft.listener import capture, submitted
 from airflow_provider_ryft.listener.policy import Policy
 from airflow_provider_ryft.listener.survival import survive
 from airflow_provider_ryft.listener.warm_up import warm_up
@@ -44,6 +44,7 @@ def begin(task_instance: Any) -> None:
     policy = Policy(settings)
     if not policy.wants_task(task_instance.task):
         return
+    submitted.forget()
     _current = Report(settings, policy, task_instance)
     capture.start(_current)
 
@@ -65,6 +66,7 @@ def leave() -> None:
     """Deliver what was observed of a task whose outcome nobody told: it is deferred, rescheduled or killed."""
     report = _take(None)
     if report is not None:
+        report.add_submitted()
         report.deliver()
 
 
@@ -122,6 +124,7 @@ class Report:
         self._settings = settings
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
+        self._next_method = getattr(task_instance, "next_method", None)
         self._policy = policy
         self._pen: _Pen | None = None
         self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
@@ -171,18 +174,43 @@ class Report:
             now = datetime.now(timezone.utc)
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
-            statements = operators.statements(
-                self._task_instance.task,
-                error=error if error is None or isinstance(error, BaseException) else RuntimeError(str(error)),
+            task = self._task_instance.task
+            error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
+            described = operators.statements(
+                task,
+                error=error,
                 started_at=started_at,
                 duration_ms=(now - started_at).total_seconds() * 1000,
                 skipped=skipped,
             )
-            for statement in statements:
+            others = list(submitted.take(task, described, error=error, has_ended=not skipped))
+            for statement in (*described, *others):
                 self.begin(statement)
                 self.end(statement)
         except BaseException as fault:
             survive(fault)
+
+    def add_submitted(self) -> None:
+        """Add what hooks have submitted in a task that stops without an outcome.
+
+        An operator of the table that is deferred will tell at its end, in another process, what it has submitted.
+        """
+        try:
+            is_deferred = self._is_deferred()
+            task = self._task_instance.task if is_deferred else None
+            for statement in submitted.take(task, (), error=None, has_ended=is_deferred):
+                self.begin(statement)
+                self.end(statement)
+        except BaseException as fault:
+            survive(fault)
+
+    def _is_deferred(self) -> bool:
+        """Tell whether the task waits for a trigger.
+
+        In 2.11 ``dag.test()`` says so by the method alone with which the task is going to be resumed.
+        """
+        method = getattr(self._task_instance, "next_method", None)
+        return getattr(self._task_instance, "state", None) == "deferred" or method not in (None, self._next_method)
 
     def deliver(self) -> None:
         """Deliver what there is within the time that it may take; what is not delivered then is kept."""
