@@ -8,7 +8,6 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from airflow_provider_ryft.listener import submitted
 from airflow_provider_ryft.listener.calls import Call, Kind, thread
 from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, returns_early, statement_text
 from airflow_provider_ryft.listener.observation import Observation, Running, current
@@ -161,6 +160,8 @@ def told_lineage(hook: Any, text: str, engine_id: Any, *, catalog: Any = None, s
     top = thread.top
     submits = isinstance(top, Call) and top.hook is hook and top.kind is Kind.SUBMIT
     if submits or not hasattr(hook, "_run_command"):
+        from airflow_provider_ryft.listener import submitted
+
         submitted.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
     elif isinstance(top, Running):
         top.told(engine_id)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import runs_here
-from airflow_provider_ryft.listener import capture, submitted
+from airflow_provider_ryft.listener import capture
 from airflow_provider_ryft.listener.policy import Policy
 from airflow_provider_ryft.listener.survival import survive
 from airflow_provider_ryft.listener.warm_up import warm_up
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 # What the first statement needs, and what its delivery does: most tasks run no SQL, and need none of it.
 _FOR_STATEMENTS = ("airflow_provider_ryft.listener.describe", "airflow_provider_ryft.outboxes")
 _FOR_DELIVERY = ("airflow_provider_ryft.ingest.shipper", "airflow_provider_ryft.hooks.ryft")
+
+_SUBMITTED = "airflow_provider_ryft.listener.submitted"
 
 _current: Report | None = None
 
@@ -44,7 +48,8 @@ def begin(task_instance: Any) -> None:
     policy = Policy(settings)
     if not policy.wants_task(task_instance.task):
         return
-    submitted.forget()
+    if _SUBMITTED in sys.modules:
+        sys.modules[_SUBMITTED].forget()
     _current = Report(settings, policy, task_instance)
     capture.start(_current)
 
@@ -89,6 +94,14 @@ def _key(task_instance: Any) -> object:
 @functools.cache
 def _settings() -> Settings:
     return options.read()
+
+
+def _submitted(
+    task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
+) -> list[Statement]:
+    """Return what hooks have submitted, see there; the module is imported when the first of them does."""
+    module = sys.modules.get(_SUBMITTED)
+    return [] if module is None else list(module.take(task, described, error=error, has_ended=has_ended))
 
 
 class _Pen:
@@ -183,7 +196,7 @@ class Report:
                 duration_ms=(now - started_at).total_seconds() * 1000,
                 skipped=skipped,
             )
-            others = list(submitted.take(task, described, error=error, has_ended=not skipped))
+            others = _submitted(task, described, error=error, has_ended=not skipped)
             for statement in (*described, *others):
                 self.begin(statement)
                 self.end(statement)
@@ -198,7 +211,7 @@ class Report:
         try:
             is_deferred = self._is_deferred()
             task = self._task_instance.task if is_deferred else None
-            for statement in submitted.take(task, (), error=None, has_ended=is_deferred):
+            for statement in _submitted(task, (), error=None, has_ended=is_deferred):
                 self.begin(statement)
                 self.end(statement)
         except BaseException as fault:

@@ -14,7 +14,6 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from airflow_provider_ryft.listener import operators
 from airflow_provider_ryft.listener.contexts import StatedConnection
 from airflow_provider_ryft.listener.statement import Statement
 
@@ -91,6 +90,8 @@ def take(
     :param error: what the task failed with
     :param has_ended: whether the task went on to its end, or to its deferral
     """
+    from airflow_provider_ryft.listener import operators
+
     while _submissions:
         submission = _submissions.popleft()
         statement = submission.statement
