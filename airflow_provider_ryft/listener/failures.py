@@ -319,6 +319,9 @@ def _snowflake(exception: Any) -> _Finding | None:
 
 
 _CLICKHOUSE_CODE = re.compile(r"\bCode: *(\d+)")
+_CLICKHOUSE_QUOTED = re.compile(
+    r"failed at position \d+(?: \((?:'\w+'|\w+|end of query)\))?(?: \(line \d+, col \d+\))?|(?= (?:before|here): )"
+)
 _CLICKHOUSE_NAME = re.compile(r"\(([A-Z][A-Z0-9]*_[A-Z0-9_]+)\)")
 
 
@@ -335,6 +338,10 @@ def _clickhouse(exception: Any) -> _Finding | None:
     name = getattr(exception, "name", None) or (named[-1] if named else _clickhouse_name(code))
     # The driver appends the stack trace of the server.
     message = message.partition("Stack trace:")[0].strip()
+    if code in (27, 62):
+        # Here it quotes up to 160 characters of the statement, perhaps half of a secret: SHOW_CHARS_ON_SYNTAX_ERROR.
+        quoted = _CLICKHOUSE_QUOTED.search(message)
+        message = message[: quoted.end()] if quoted else message
     return _Finding(error_codes.CLICKHOUSE.get(code, ErrorType.USER_ERROR), code, name, message)
 
 

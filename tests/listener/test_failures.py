@@ -592,6 +592,32 @@ def test_clickhouse_connect(code: int, kind: ErrorType, name: str) -> None:
     assert (info.error_type, info.error_code, info.error_name) == (kind, code, name)
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "quoted"),
+    [
+        (
+            62,
+            "Syntax error: failed at position 10 (FRM) (line 1, col 10)",
+            ": FRM t WHERE pw = 'S3cr... . Expected one of",
+        ),
+        (62, "Syntax error: failed at position 10 ('FRM')", ": FRM t WHERE pw = 'S3cr. Expected one of"),
+        (
+            62,
+            "Syntax error: failed at position 10",
+            " ('S3cr) (line 1...): 'S3cr) (line 1, col 1): ... . Expected one of",
+        ),
+        (62, "Cannot parse expression of type String", " here: 'S3cr"),
+        (27, "Cannot parse input: expected ','", " before: '\\'S3cr'"),
+        (60, "Unknown table here: t", ""),
+    ],
+)
+def test_clickhouse_message_quotes_no_half_of_a_secret(code: int, said: str, quoted: str) -> None:
+    """The server quotes a piece of the statement, whose end may be half of a secret."""
+    errors = pytest.importorskip("clickhouse_driver.errors")
+    info = described(errors.ServerException(f"{said}{quoted}. Stack trace:\n0. DB::f()", code))
+    assert (info.failure_message or "").removesuffix(".") == said
+
+
 DATABRICKS = [
     ("[TABLE_OR_VIEW_NOT_FOUND] The table `x` cannot be found. SQLSTATE: 42P01", USER, "TABLE_OR_VIEW_NOT_FOUND"),
     ("[PARSE_SYNTAX_ERROR] Syntax error at or near 'x'. SQLSTATE: 42601 (line 1, pos 7)", USER, "PARSE_SYNTAX_ERROR"),
