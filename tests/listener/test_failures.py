@@ -970,7 +970,11 @@ def test_an_interruption_goes_before_what_it_interrupted() -> None:
 @pytest.mark.parametrize("name", ["TaskDeferralTimeout", "AirflowSensorTimeout"])
 def test_airflows_deadlines(name: str) -> None:
     """Waiting that took too long is no mistake in a statement, whatever happened last."""
-    timeout = caused_by(airflow_exception(name)("late"), oracle(942))
+    try:
+        kind = airflow_exception(name)
+    except AttributeError:
+        pytest.skip(f"this Airflow has no {name}")
+    timeout = caused_by(kind("late"), oracle(942))
     info = described(timeout)
     assert (info.error_type, info.error_code, info.failure_message) == (RESOURCES, None, "late")
 
