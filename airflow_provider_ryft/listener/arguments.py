@@ -12,8 +12,20 @@ from airflow_provider_ryft.listener.calls import Kind
 from airflow_provider_ryft.listener.driver_facts import statement_text
 
 _SQL_PARAMETERS = ("sql", "hql", "query_or_table", "queries")
+_OTHER_PARAMETERS = ("rows", "configuration")
 
-Reader = Callable[[tuple[Any, ...], dict[str, Any]], list[str]]
+Reader = Callable[[tuple[Any, ...], dict[str, Any]], list[Any]]
+
+
+def place_of(parameter: str, function: FunctionType) -> int | None:
+    """Return the place of a parameter among a method's arguments, ``self`` not counted."""
+    names = list(inspect.signature(function).parameters)[1:]
+    return names.index(parameter) if parameter in names else None
+
+
+def takes_statements(function: FunctionType) -> bool:
+    """Tell whether a parameter of a method has a name that hooks give to statements, or to what they make them of."""
+    return any(name in inspect.signature(function).parameters for name in (*_SQL_PARAMETERS, *_OTHER_PARAMETERS))
 
 
 def reader(function: FunctionType, kind: Kind) -> Reader:
@@ -32,7 +44,7 @@ def reader(function: FunctionType, kind: Kind) -> Reader:
 
     sql_parameter = next((name for name in _SQL_PARAMETERS if name in positions), None)
 
-    def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         if kind is Kind.ROWS:
             table, fields = (argument(name, args, kwargs) for name in ("table", "target_fields"))
             return [_insert_text(table, fields)]
@@ -45,13 +57,16 @@ def reader(function: FunctionType, kind: Kind) -> Reader:
     return read
 
 
-def _texts(sql: Any) -> list[str]:
-    """Return the statements of a ``sql`` argument; none of an iterator, which can be read but once."""
+def _texts(sql: Any) -> list[Any]:
+    """Return the statements of a ``sql`` argument; none of an iterator, which can be read but once.
+
+    What the driver has to render, and only can with its connection, is left as it is.
+    """
     if isinstance(sql, (list, tuple)):
-        return [statement_text(part) for part in sql]
+        return [part for item in sql for part in _texts(item)]
     if sql is None or isinstance(sql, Iterator):
         return []
-    return [statement_text(sql)]
+    return [sql if hasattr(sql, "as_string") else statement_text(sql)]
 
 
 def _insert_text(table: Any, fields: Any) -> str:

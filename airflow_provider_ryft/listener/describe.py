@@ -232,6 +232,10 @@ class Describer:
             failure_info=self._failure(statement.error, parts.text),
         ).encode()
 
+    def forget(self, statement: Statement) -> None:
+        """Forget a statement that began, and is not to be described after all."""
+        self._running.pop(statement.query_id, None)
+
     def _failure(self, error: BaseException, text: _Text) -> FailureInfo:
         failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
         return replace(failure, failure_message=self._message(failure.failure_message, text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,7 @@ def statement_text(sql: Any, context: Any = None) -> str:
     """Return a statement as the engine reads it.
 
     :param sql: text, bytes, a list of them, a psycopg ``Composable``, a SQLAlchemy clause, or ``None``
-    :param context: the cursor, which psycopg needs to quote names
+    :param context: the cursor or the connection, which psycopg needs to quote names
     """
     if isinstance(sql, str):
         return str.__str__(sql)
@@ -29,7 +30,12 @@ def statement_text(sql: Any, context: Any = None) -> str:
     if isinstance(sql, (list, tuple)):
         return "; ".join(statement_text(part, context) for part in sql)
     as_string = getattr(sql, "as_string", None)
-    return str(as_string(context)) if callable(as_string) else str(sql)
+    if callable(as_string):
+        try:
+            return str(as_string(context))
+        except Exception:  # without a connection of its own psycopg2 can't quote
+            return str(sql)
+    return str(sql)
 
 
 def cursor_engine_id(cursor: Any) -> str | None:
@@ -43,13 +49,14 @@ def cursor_engine_id(cursor: Any) -> str | None:
 
 def error_engine_ids(error: BaseException | None) -> Iterator[str]:
     """Yield the ids of queries that an error names; hooks like to wrap the driver's error, so its causes are asked."""
-    for cause in _causes(error):
+    for cause in causes(error):
         found = _first_text(cause, _ERROR_IDS)
         if found:
             yield found
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -63,6 +70,28 @@ def _first_text(source: Any, names: tuple[str, ...]) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def is_of_the_driver(error: BaseException, connection: Any) -> bool:
+    """Tell whether an error, or what it came from, may be the driver's or the engine's, or ended the task."""
+    package = _package(connection)
+    return any(
+        isinstance(cause, (OSError, MemoryError))
+        or not isinstance(cause, Exception)
+        or any(part.__name__ == "Error" or _package_of(part.__module__) == package for part in type(cause).__mro__)
+        for cause in causes(error)
+    )
+
+
+def execution_seconds(connection: Any) -> float | None:
+    """Return for how long the engine worked at a connection's last statement, if its driver has measured it."""
+    return statement_seconds(getattr(connection, "last_stmt", None)) if _package(connection) == "pyexasol" else None
+
+
+def statement_seconds(statement: Any) -> float | None:
+    """Return for how long the engine worked at a driver's statement, if its driver has measured it."""
+    seconds = getattr(statement, "execution_time", None) if _package(statement) == "pyexasol" else None
+    return seconds if isinstance(seconds, float) else None
 
 
 def returns_early(cursor: Any) -> bool:
@@ -88,7 +117,12 @@ def server_version(connection: Any) -> str | None:
 
 
 def _package(thing: Any) -> str:
-    return type(thing).__module__.partition(".")[0]
+    return _package_of(type(thing).__module__)
+
+
+@functools.cache  # there are but so many modules
+def _package_of(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _module(name: str, attribute: str) -> Callable[[Any], Any]:

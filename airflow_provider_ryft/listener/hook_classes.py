@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, MutableSet
 from types import CodeType, FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from airflow_provider_ryft.listener import hook_methods
+from airflow_provider_ryft.listener.arguments import takes_statements
 from airflow_provider_ryft.listener.calls import Kind
 from airflow_provider_ryft.listener.hook_methods import Method
 from airflow_provider_ryft.listener.survival import survive
@@ -35,14 +38,19 @@ _SUPPORTING: dict[str, Callable[[Any], Any]] = {
     "get_cursor": hook_methods.observe_cursor,
     "get_sqlalchemy_engine": hook_methods.observe_engine,
 }
+_LINEAGE = "send_sql_hook_lineage"
 _STATIC = ("split_sql_string", "strip_sql_string")
 
 
+# What is put in the place of something else keeps that under this name, so that no class is kept for it.
+_ORIGINAL = "_airflow_provider_ryft_original"
+
+
 class Patches:
-    """What was put in the place of something else, so that it can be put back."""
+    """What was put in the place of something else, so that it can be put back; it keeps no class alive."""
 
     def __init__(self) -> None:
-        self._replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
+        self._replaced: WeakKeyDictionary[type, dict[str, int]] = WeakKeyDictionary()
 
     def replace(self, owner: type, name: str, wrap: Callable[[Any], Any]) -> None:
         """Wrap what a class itself defines under a name, once.
@@ -51,17 +59,21 @@ class Patches:
         :param name: the attribute
         :param wrap: from what stands there to what shall
         """
-        if (owner, name) not in self._replaced and name in owner.__dict__:
+        replaced = self._replaced.setdefault(owner, {})
+        if name not in replaced and name in owner.__dict__:
             original = owner.__dict__[name]
             replacement = wrap(original)
+            setattr(replacement, _ORIGINAL, original)
             setattr(owner, name, replacement)
-            self._replaced[owner, name] = original, replacement
+            replaced[name] = id(replacement)
 
     def undo(self) -> None:
         """Put the originals back, where nobody has put something else since."""
-        for (owner, name), (original, replacement) in self._replaced.items():
-            if owner.__dict__.get(name) is replacement:
-                setattr(owner, name, original)
+        for owner, replaced in list(self._replaced.items()):
+            for name, identity in replaced.items():
+                current = owner.__dict__.get(name)
+                if id(current) == identity:
+                    setattr(owner, name, getattr(current, _ORIGINAL))
         self._replaced.clear()
 
 
@@ -73,8 +85,9 @@ def patch_hooks(patches: Patches, base: type) -> None:
     patches.replace(base, "__init__", functools.partial(_at_creation, base, patches))
     for name in _STATIC:
         patches.replace(base, name, hook_methods.observe_split)
+    known: set[type] = set()
     for hook_class in (base, *_subclasses(base)):
-        _try_class(patches, base, hook_class)
+        _try_parts(patches, base, hook_class, known)
 
 
 def _subclasses(base: type) -> Iterator[type]:
@@ -86,15 +99,13 @@ def _subclasses(base: type) -> Iterator[type]:
 
 def _at_creation(base: type, patches: Patches, original: Method) -> Method:
     """Wrap a constructor: before the first instance of a class is made, the classes that it consists of are wrapped."""
-    known: set[type] = set()
+    known: WeakSet[type] = WeakSet()
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
         try:
             if type(self) not in known:
-                known.add(type(self))
-                for part in type(self).__mro__:
-                    _try_class(patches, base, part)
+                _try_parts(patches, base, type(self), known)
         except BaseException as fault:
             survive(fault)
         original(self, *args, **kwargs)
@@ -102,12 +113,22 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
     return __init__
 
 
-def _try_class(patches: Patches, base: type, hook_class: type) -> None:
-    try:
-        if hook_class.__name__ not in ("BaseHook", "LoggingMixin", "object"):
-            _patch_class(patches, base, hook_class)
-    except BaseException as fault:
-        survive(fault)
+def _try_parts(patches: Patches, base: type, hook_class: type, known: MutableSet[type]) -> None:
+    """Wrap what the classes that a class consists of define, each by itself."""
+    for part in hook_class.__mro__:
+        try:
+            if part not in known:
+                known.add(part)
+                if _may_be_a_hooks(part):
+                    _patch_class(patches, base, part)
+        except BaseException as fault:
+            survive(fault)
+
+
+def _may_be_a_hooks(part: type) -> bool:
+    """Tell whether a class that hooks consist of may run their SQL: not Airflow's commonest, and none of Python's."""
+    package = part.__module__.partition(".")[0]
+    return part.__name__ not in ("BaseHook", "LoggingMixin") and package not in sys.stdlib_module_names
 
 
 def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
@@ -115,11 +136,22 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
     for name, value in list(hook_class.__dict__.items()):
         if not _is_method(value):
             continue
-        if name in _SUPPORTING:
+        function = inspect.unwrap(value)
+        yields = inspect.isgeneratorfunction(value)
+        if inspect.isgeneratorfunction(function) and not yields:
+            continue  # a context manager
+        if name in _SUPPORTING and not yields:
             patches.replace(hook_class, name, _SUPPORTING[name])
-        elif not name.startswith("_") and not (hook_class is base and name in _INERT):
-            names = _names_in(inspect.unwrap(value).__code__)
+        elif name.startswith("_"):
+            if yields and _LINEAGE in _names_in(function.__code__):
+                patches.replace(hook_class, name, hook_methods.observe_fetching)
+        elif not (hook_class is base and name in _INERT) and (
+            issubclass(hook_class, base) or takes_statements(function)
+        ):
+            names = _names_in(function.__code__)
             kind = _kind(hook_class.__name__, name, names)
+            if yields and kind is not None:
+                kind = None if kind is Kind.ROWS else Kind.CHUNKS
             if kind is not None:
                 # What the base class does is always seen; so is every insert whose text is generated.
                 silent = hook_class is not base and "_generate_insert_sql" not in names
@@ -128,12 +160,16 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
 
 
 def _is_method(value: Any) -> bool:
-    """Tell whether a class attribute is a method of instances, perhaps a decorated one."""
-    if isinstance(value, (staticmethod, classmethod, type)) or not callable(value):
+    """Tell whether a class attribute is a method of instances, perhaps a decorated one.
+
+    What only calls a function, such as a cache of its results, can do more than be called, and is left as it is.
+    """
+    wrapt = sys.modules.get("wrapt")  # of which ``deprecated`` is made
+    if type(value) is not FunctionType and not (wrapt is not None and isinstance(value, wrapt.FunctionWrapper)):
         return False
     function = inspect.unwrap(value)
     return isinstance(function, FunctionType) and not (
-        inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function)
+        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     )
 
 
@@ -142,7 +178,7 @@ def _kind(hook_class: str, method: str, names: set[str]) -> Kind | None:
 
     :param names: what the code of the method names
     """
-    tells_lineage = "send_sql_hook_lineage" in names
+    tells_lineage = _LINEAGE in names
     if (hook_class, method) in _SUBMITTERS:
         return Kind.SUBMIT
     if "send_hook_lineage_for_bq_job" in names or (hook_class, method) == ("BigQueryHook", "get_df"):
@@ -159,7 +195,9 @@ def _kind(hook_class: str, method: str, names: set[str]) -> Kind | None:
         return Kind.SCRIPT if tells_lineage else None
     if "_run_command" in names or not (tells_lineage or "execute" in names):
         return Kind.DELEGATE
-    return Kind.SCRIPT if method == "run" else Kind.STATEMENT
+    if method != "run":
+        return Kind.STATEMENT
+    return Kind.SCRIPT if tells_lineage else Kind.BATCH
 
 
 def _names_in(code: CodeType) -> set[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
-from types import FunctionType
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from time import perf_counter
+from types import FunctionType, GeneratorType
 from typing import Any
 
 from airflow_provider_ryft.listener import nesting, observation
-from airflow_provider_ryft.listener.arguments import Reader, reader
+from airflow_provider_ryft.listener.arguments import Reader, place_of, reader
 from airflow_provider_ryft.listener.calls import Call, Kind, thread
 from airflow_provider_ryft.listener.observation import Running
 from airflow_provider_ryft.listener.survival import survive
@@ -30,7 +32,9 @@ def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Meth
     :param kind: what it does
     :param reports_silence: whether it runs its statement in ways that nobody may see
     """
-    read = reader(inspect.unwrap(original), kind)
+    function = inspect.unwrap(original)
+    read = reader(function, kind)
+    rows_at = place_of("rows", function) if kind is Kind.ROWS else None
     bound = _caller(original)
 
     @functools.wraps(original)
@@ -40,6 +44,8 @@ def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Meth
         call: Call | None = None
         try:
             call = _enter(self, kind, read, args, kwargs, reports_silence)
+            if call is not None and rows_at is not None:
+                args, kwargs = _timing_rows(call, rows_at, args, kwargs)
         except BaseException as fault:
             survive(fault)
         try:
@@ -130,6 +136,67 @@ class _Steps(Generator[Any, Any, Any]):
         except BaseException as fault:
             survive(fault)
         return result
+
+
+def _timing_rows(
+    call: Call, place: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return a call's arguments, in which an iterator of rows that the caller works for is timed."""
+    if place < len(args):
+        return (*args[:place], _timed(args[place], call), *args[place + 1 :]), kwargs
+    return args, {**kwargs, "rows": _timed(kwargs["rows"], call)} if "rows" in kwargs else kwargs
+
+
+def _timed(rows: Any, call: Call) -> Any:
+    """Return what does the same as an iterator; one that may have more to it than that, or nothing to do, is left."""
+    if type(rows) in (GeneratorType, _RowsOfGenerator):
+        return _RowsOfGenerator(rows, call)
+    return _Rows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
+
+
+class _Rows(Iterator[Any]):
+    """The caller's rows: while they are made the insert waits, and what runs meanwhile is no part of it."""
+
+    def __init__(self, rows: Any, call: Call) -> None:
+        self._rows = rows
+        self._call = call
+
+    def __next__(self) -> Any:
+        call = self._call
+        began = perf_counter()
+        call.reading = True
+        try:
+            return next(self._rows)
+        finally:
+            call.reading = False
+            elapsed = perf_counter() - began
+            call.clock += elapsed
+            if call.running is not None:
+                call.running.clock += elapsed
+
+
+class _RowsOfGenerator(_Rows, Generator[Any, Any, Any]):
+    """The rows of the caller's generator, which is closed when somebody closes it, and not before."""
+
+    def send(self, value: Any) -> Any:
+        return self._rows.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._rows.throw(*error)
+
+    def close(self) -> None:
+        self._rows.close()
+
+
+_LAZY_ITERATORS = frozenset({_Rows, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap})
+
+
+class _Fetched(_RowsOfGenerator):
+    """The rows of a hook's own generator: the time until it is asked for more is not that of its next statement."""
+
+    def __next__(self) -> Any:
+        self._call.clock = perf_counter()
+        return next(self._rows)
 
 
 # --- the wrappers of what public methods are made of
@@ -240,6 +307,24 @@ def _generated(hook: Any, sql: Any) -> None:
     call = nesting.innermost_call(hook)
     if call is not None and isinstance(sql, str):
         call.begin_generated(sql)
+
+
+def observe_fetching(original: Method) -> Method:
+    """Wrap a generator that executes one statement after the other and yields their rows."""
+    bound = _caller(original)
+
+    @functools.wraps(original)
+    def fetching(self: Any, *args: Any, **kwargs: Any) -> Any:
+        generator = bound(self, *args, **kwargs)
+        try:
+            call = nesting.innermost_call(self)
+            if call is not None and len(call.texts) > 1:
+                return _Fetched(generator, call)
+        except BaseException as fault:
+            survive(fault)
+        return generator
+
+    return fetching
 
 
 def _noting(original: Method, note: Callable[[Call, Any], None]) -> Method:

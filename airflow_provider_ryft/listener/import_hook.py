@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -36,18 +35,31 @@ class ImportHook:
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
-    def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: Any = None) -> ModuleSpec | None:
-        """Find nothing; but have the loader that others find for the module call back."""
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find what the other finders find; but have the loader of the module call back."""
         if name != self._name:
             return None
-        self.remove()
-        spec = find_spec(name)
+        spec = next((spec for spec in self._found_by_others(name, path, target) if spec is not None), None)
         try:
             if spec is not None and spec.loader is not None:
-                _after_loading(spec.loader, name, self._callback)
+                _after_loading(spec.loader, name, self._loaded)
         except BaseException as fault:
             survive(fault)
         return spec
+
+    def _found_by_others(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> Iterator[ModuleSpec | None]:
+        for finder in list(sys.meta_path):
+            if finder is not self and hasattr(finder, "find_spec"):
+                yield finder.find_spec(name, path, target)
+
+    def _loaded(self, module: ModuleType) -> None:
+        """Stop waiting: to be found was not enough, for who only asks whether there is a module does not load it."""
+        self.remove()
+        self._callback(module)
 
 
 def _after_loading(loader: Any, name: str, callback: Callable[[ModuleType], None]) -> None:

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from airflow_provider_ryft.listener import nesting, observation
-from airflow_provider_ryft.listener.driver_facts import statement_text
 from airflow_provider_ryft.listener.survival import survive
 
 _NAME = "get_hook_lineage_collector"
@@ -59,7 +58,7 @@ def _tell(hook: Any, value: dict[str, Any]) -> None:
     """Pass on the statement, its id and where its names are; the parameters that are bound to it are not read."""
     nesting.told_lineage(
         hook,
-        statement_text(value.get("sql")),
+        value.get("sql"),
         value.get("job_id"),
         catalog=value.get("default_db"),
         schema=value.get("default_schema"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from airflow_provider_ryft.listener.calls import Call, Kind, thread
-from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, returns_early, statement_text
+from airflow_provider_ryft.listener.calls import Call, Kind, claim, mark_seen, thread
+from airflow_provider_ryft.listener.driver_facts import returns_early, statement_text
 from airflow_provider_ryft.listener.observation import Observation, Running, current
 
 
@@ -36,6 +36,9 @@ def enter_call(hook: Any, kind: Kind, texts: list[str], *, reports_silence: bool
     if kind in (Kind.JOB, Kind.SUBMIT) and isinstance(thread.top, Running):
         return None  # it is how that statement's cursor works
     call = Call(observation, hook, kind, texts, reports_silence=reports_silence)
+    if kind is Kind.ROWS:
+        for outer in thread.calls(hook):
+            outer.seen = outer.seen or outer.kind is Kind.ROWS  # it leaves the insert to this one
     if kind is Kind.JOB:
         call.begin_next()
     thread.push(call)
@@ -78,6 +81,7 @@ def pause_call(call: Call) -> None:
     """Note that a generator has yielded: until it is asked again, the time is the caller's."""
     thread.pop(call)
     call.paused = perf_counter()
+    call.yielded = True
 
 
 def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_part: bool = False) -> Running | None:
@@ -94,38 +98,40 @@ def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
     observation = _audible()
     if observation is None:
         return None
-    top = thread.top
-    if isinstance(top, Running) and (is_part or top.cursor is cursor):
-        return None
     text = statement_text(sql, cursor)
-    if isinstance(top, Call) and top.running is not None and top.running.answered:
-        finished, top.running = top.running, None  # the result before has been handled
-        finished.end()
-    if _is_of_rows(hook, text):
-        thread.mark_seen()
+    top = thread.top
+    if isinstance(top, Running):
+        if is_part:
+            return None
+        if top.cursor is cursor and not top.handed_over:
+            return top.hand_over(text)  # the override of a method has called the one that it overrides
+    elif top is not None and top.answered:
+        _end_answered(top, hook, cursor)
+    calls = thread.calls(hook)
+    if _is_of_rows(calls, text):
+        mark_seen(calls, text)
         return None
-    running = _claim(hook)
+    running = claim(calls, text, whatever=is_part)
     if running is None:
         running = observation.begin(text, hook, connection=connection)
     else:
         running.restart(text)
-    thread.mark_seen()
+    mark_seen(calls, text)
     running.cursor = cursor
     return running
 
 
-def _claim(hook: Any) -> Running | None:
-    """Return the statement that a public call around this execution has begun for it."""
-    for call in thread.calls(hook):
-        if call.running is not None and not call.running.answered and call.kind is not Kind.ROWS:
-            running, call.running = call.running, None
-            return running
-    return None
+def _end_answered(call: Call, hook: Any, cursor: Any) -> None:
+    """End what a cursor has run before it is used for the next statement: its result has been handled."""
+    for running in list(call.answered):
+        if call.hook is hook and running.cursor is cursor:
+            call.answered.remove(running)
+            running.end()
 
 
-def _is_of_rows(hook: Any, text: str) -> bool:
+def _is_of_rows(calls: list[Call], text: str) -> bool:
     """Tell whether this is one of many executions of an insert that is already observed as one."""
-    return any(call.kind is Kind.ROWS and call.generated == text for call in thread.calls(hook))
+    return any(call.generated == text and call.kind is Kind.ROWS for call in calls)
 
 
 def leave_statement(running: Running, error: BaseException | None) -> None:
@@ -135,42 +141,55 @@ def leave_statement(running: Running, error: BaseException | None) -> None:
     :param error: what was raised
     """
     thread.pop(running)
-    top = thread.top
-    if error is None and isinstance(top, Call) and returns_early(running.cursor):
-        running.answered = True
-        if running.statement.engine_id is None and not running.id_told:
-            running.statement.engine_id = cursor_engine_id(running.cursor)  # before the cursor is closed
-        top.running = running  # until its result has been handled
-    else:
-        running.end(error)
+    if running.handed_over:
+        return
+    if error is None and returns_early(running.cursor):
+        call = _call_around()
+        if call is not None and call.hook is running.statement.hook:
+            running.answer()
+            call.answered.append(running)  # until its result has been handled
+            return
+    running.end(error)
 
 
-def told_lineage(hook: Any, text: str, engine_id: Any, *, catalog: Any = None, schema: Any = None) -> None:
+def _call_around() -> Call | None:
+    """Return the public call that the thread is in, perhaps in a method that has handed its statement over."""
+    for frame in reversed(thread.stack):
+        if isinstance(frame, Call):
+            return frame
+        if not frame.handed_over:
+            break
+    return None
+
+
+def told_lineage(hook: Any, sql: Any, engine_id: Any, *, catalog: Any = None, schema: Any = None) -> None:
     """Note that a hook told its lineage that it ran a statement.
 
     :param hook: the hook
-    :param text: the statement
+    :param sql: the statement, as :func:`~airflow_provider_ryft.listener.driver_facts.statement_text` takes it
     :param engine_id: the engine's id of it
     :param catalog: the catalog of unqualified names, if the hook told it
     :param schema: the schema of unqualified names, if the hook told it
     """
+    top = thread.top
+    executes = hasattr(hook, "_run_command")
+    if isinstance(top, Running) and executes:
+        if not top.handed_over:
+            top.told(engine_id)
+        return
     observation = _audible()
     if observation is None:
         return
-    top = thread.top
-    submits = isinstance(top, Call) and top.hook is hook and top.kind is Kind.SUBMIT
-    if submits or not hasattr(hook, "_run_command"):
+    call = top if isinstance(top, Call) and top.hook is hook else None
+    if not executes or (call is not None and call.kind is Kind.SUBMIT):
         from airflow_provider_ryft.listener import submitted
 
+        text = statement_text(sql)
         submitted.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
-    elif isinstance(top, Running):
-        top.told(engine_id)
-    elif isinstance(top, Call) and top.hook is hook:
-        if top.kind is Kind.ROWS or not _is_of_rows(hook, text):
-            top.report(text, engine_id)
-    elif hasattr(hook, "_run_command") and not any(
-        isinstance(frame, Call) and frame.hook is hook for frame in thread.stack
-    ):
-        running = observation.begin(text, hook)
+    elif call is not None:
+        if call.kind is Kind.ROWS or not _is_of_rows(thread.calls(hook), statement_text(sql)):
+            call.report(sql, engine_id)
+    elif not any(isinstance(frame, Call) and frame.hook is hook for frame in thread.stack):
+        running = observation.begin(statement_text(sql), hook)
         running.told(engine_id)
         running.end()

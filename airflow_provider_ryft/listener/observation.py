@@ -64,6 +64,14 @@ class Observation:
             except BaseException as fault:
                 survive(fault)
 
+    def drop(self, statement: Statement) -> None:
+        """Tell the recorder that the engine was not asked after all."""
+        if self.here:
+            try:
+                self._recorder.drop(statement)
+            except BaseException as fault:
+                survive(fault)
+
     def close(self) -> None:
         """Observe no more; end what only waits for its generator to be read on."""
         try:
@@ -83,7 +91,17 @@ class Running:
     :param clock: when it started, by :func:`time.perf_counter`
     """
 
-    __slots__ = ("answered", "clock", "cursor", "id_told", "observation", "statement", "stopped")
+    __slots__ = (
+        "answered",
+        "clock",
+        "cursor",
+        "handed_over",
+        "id_told",
+        "observation",
+        "spent",
+        "statement",
+        "stopped",
+    )
 
     def __init__(self, observation: Observation, statement: Statement, clock: float) -> None:
         self.observation = observation
@@ -91,7 +109,9 @@ class Running:
         self.clock = clock
         self.answered = False  # the driver has returned, though the engine may still be at work
         self.stopped: float | None = None
+        self.spent: float | None = None  # as the driver has measured it
         self.id_told = False  # so that its cursor need not be asked
+        self.handed_over = False
         self.cursor: Any = None
 
     def restart(self, text: str) -> None:
@@ -99,6 +119,24 @@ class Running:
         self.statement.text = text
         self.statement.started_at = datetime.now(timezone.utc)
         self.clock = perf_counter()
+
+    def hand_over(self, text: str) -> Running:
+        """Leave the statement to what really asks the engine for it."""
+        self.handed_over = True
+        running = Running(self.observation, self.statement, self.clock)
+        running.cursor = self.cursor
+        running.restart(text)
+        return running
+
+    def drop(self) -> None:
+        """Tell the recorder that the engine was not asked."""
+        self.cursor = None
+        self.observation.drop(self.statement)
+
+    def answer(self) -> None:
+        """Take note that the driver has returned, though the engine is still at work."""
+        self.answered = True
+        self.statement.engine_id = self._engine_id(None)  # before the cursor is closed, and before another takes it
 
     def told(self, engine_id: Any) -> None:
         """Take note of the id that the hook told its lineage, if any; what is left to do is not the engine's work."""
@@ -111,7 +149,8 @@ class Running:
         """Fill in how the statement ended, and tell the recorder."""
         statement = self.statement
         stopped = self.stopped if error is None and not self.answered else None
-        statement.duration_ms = max(0.0, (stopped or perf_counter()) - self.clock) * 1000
+        spent = (stopped or perf_counter()) - self.clock if self.spent is None else self.spent
+        statement.duration_ms = max(0.0, spent) * 1000
         statement.error = error
         try:
             statement.engine_id = self._engine_id(error)

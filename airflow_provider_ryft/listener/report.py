@@ -169,6 +169,18 @@ class Report:
         pen.journal.end(statement.query_id, pen.describer.ended(statement))
         statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
 
+    def drop(self, statement: Statement) -> None:
+        """Forget a statement that was not run after all."""
+        if statement.query_id in self._ignored:
+            self._ignored.discard(statement.query_id)
+            return
+        with self._lock:
+            self._counts["captured"] -= 1
+        pen = self._pen or self._take_pen()
+        pen.describer.forget(statement)
+        pen.journal.end(statement.query_id, None)
+        statement.hook = statement.connection = statement.error = None
+
     def _take_pen(self) -> _Pen:
         with self._lock:
             if self._pen is None:
@@ -228,7 +240,7 @@ class Report:
     def deliver(self) -> None:
         """Deliver what there is within the time that it may take; what is not delivered then is kept."""
         if not self._counts:
-            return
+            return  # no statement has begun
         from airflow_provider_ryft.listener.delivery import Delivery
         from airflow_provider_ryft.listener.metrics import count
 

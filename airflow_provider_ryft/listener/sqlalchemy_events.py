@@ -26,21 +26,27 @@ def observe_engine(engine: Any, hook: Any) -> None:
     if engine in _observed:
         return
 
-    def before(connection: Any, cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    def execute(cursor: Any, statement: str, _parameters: Any, context: Any) -> None:
         try:
             if observation.task is not None:
-                _begin(hook, connection, cursor, statement, context)
+                _begin(hook, cursor, statement, context)
         except BaseException as fault:
             survive(fault)
 
-    event.listen(engine, "before_cursor_execute", before)
+    def execute_no_params(cursor: Any, statement: str, context: Any) -> None:
+        execute(cursor, statement, None, context)
+
+    # When these come the text is final, and no listener to what comes before can raise any more.
+    event.listen(engine, "do_execute", execute)
+    event.listen(engine, "do_executemany", execute)
+    event.listen(engine, "do_execute_no_params", execute_no_params)
     event.listen(engine, "after_cursor_execute", _after)
     event.listen(engine, "handle_error", _on_error)
     _observed.add(engine)
 
 
-def _begin(hook: Any, connection: Any, cursor: Any, statement: str, context: Any) -> None:
-    if _is_of_the_dialect(connection.dialect):
+def _begin(hook: Any, cursor: Any, statement: str, context: Any) -> None:
+    if _is_of_the_dialect(context.dialect):
         return
     running = nesting.enter_statement(hook, statement, cursor, _driver_connection(cursor), is_part=True)
     if running is not None:

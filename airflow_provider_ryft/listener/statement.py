@@ -45,3 +45,6 @@ class Recorder(Protocol):
 
     def end(self, statement: Statement) -> None:
         """Take note of its end, once; duration, error and engine id are filled in."""
+
+    def drop(self, statement: Statement) -> None:
+        """Take note, instead of its end, that a statement was not run after all: it is not to be told."""

@@ -37,6 +37,11 @@ class Remembering:
         assert statement.duration_ms >= 0
         self.ended.append(statement)
 
+    def drop(self, statement: Statement) -> None:
+        assert statement not in self.ended
+        self.first_texts.pop(self.began.index(statement))
+        self.began.remove(statement)
+
     @property
     def texts(self) -> list[str]:
         assert len(self.began) == len(self.ended)

@@ -22,7 +22,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
-from sqlalchemy import MetaData, Table, text
+from sqlalchemy import MetaData, Table, event, text
 
 from airflow_provider_ryft.listener import capture, observation
 
@@ -311,6 +311,29 @@ def test_an_engine_outlives_its_task(recorder: Any, sqlite: Any, remembering: An
     assert next_task.texts == ["SELECT 2"]
 
 
+def test_what_other_listeners_do_to_a_statement(recorder: Any, sqlite: Any) -> None:
+    """The text is the one that reached the driver; what a listener has prevented was no statement."""
+    engine = sqlite.get_sqlalchemy_engine()
+
+    def comment(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> Any:
+        if "forbidden" in statement:
+            raise PermissionError(statement)
+        return f"{statement} /* traced */", parameters
+
+    event.listen(engine, "before_cursor_execute", comment, retval=True)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        connection.execute(text("INSERT INTO t VALUES (:n, :s)"), [{"n": n, "s": "x"} for n in range(2)])
+        connection.execution_options(no_parameters=True).exec_driver_sql("SELECT '%'")
+        with pytest.raises(PermissionError):
+            connection.execute(text("SELECT 'forbidden'"))
+    assert recorder.texts == [
+        "SELECT 1 /* traced */",
+        "INSERT INTO t VALUES (?, ?) /* traced */",
+        "SELECT '%' /* traced */",
+    ]
+
+
 # --- operators
 
 
@@ -378,7 +401,7 @@ def test_hooks_that_run_by_themselves(recorder: Any, sqlite: Any) -> None:
             return self.get_records(sql)
 
         def get_first(self, sql: Any, parameters: Any = None) -> Any:
-            return getattr(sqlite3.connect(":memory:"), "exec" + "ute")(sql).fetchone()
+            return getattr(self.get_conn(), "exec" + "ute")(sql).fetchone()
 
     hook = Own(sqlite.get_conn_id())
     assert hook.get_pandas_df("SELECT 1") == [(1,)]
@@ -651,6 +674,39 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         import inspect
         assert "exec_module" not in vars(module.__spec__.loader)
         assert "class DbApiHook" in inspect.getsource(module)
+        ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
+        print(json.dumps([Recorder.texts, len(ours)]))
+        """
+    )
+    assert texts == [["SELECT 1"], 0]
+
+
+def test_a_module_that_was_only_looked_for() -> None:
+    """Who asks whether ``common.sql`` is there does not use up what waits for it, nor does an import that fails."""
+    texts = run_python(
+        """
+        import importlib.machinery, importlib.util, json, os, sys
+        from airflow_provider_ryft.listener import capture
+        class Recorder:
+            texts = []
+            def begin(self, statement): self.texts.append(statement.text)
+            def end(self, statement): pass
+        capture.install()
+        capture.start(Recorder())
+        name = "airflow.providers.common.sql.hooks.sql"
+        assert importlib.util.find_spec(name).name == name
+        load = importlib.machinery.SourceFileLoader.exec_module
+        def fail(self, module):
+            raise ImportError("once") if module.__name__ == name else load(self, module)
+        importlib.machinery.SourceFileLoader.exec_module = fail
+        try:
+            import airflow.providers.common.sql.hooks.sql
+        except ImportError:
+            pass
+        importlib.machinery.SourceFileLoader.exec_module = load
+        os.environ["AIRFLOW_CONN_DB"] = '{"conn_type": "sqlite", "host": ":memory:"}'
+        from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+        SqliteHook("db").run("SELECT 1")
         ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
         print(json.dumps([Recorder.texts, len(ours)]))
         """

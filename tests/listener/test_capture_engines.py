@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import text as clause
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -177,16 +179,26 @@ def exasol(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
 
     class ExaStatement(Cursor):
         rowcount = staticmethod(lambda: 1)
+        execution_time = 0
+        sql = ""
 
         def columns(self) -> dict[str, Any]:
             return {"n": {}}
 
+    ExaStatement.__module__ = "pyexasol.statement"
+
     class ExaConnection(Connection):
+        last_stmt: Any = None
         login_info: ClassVar[Any] = {"releaseVersion": "8.31.0"}
         attr: ClassVar[Any] = {"autocommit": True}
 
         def execute(self, sql: str, parameters: Any = None) -> Any:
-            return ExaStatement(log, RuntimeError).execute(sql)
+            self.last_stmt = ExaStatement(log, RuntimeError)
+            self.last_stmt.sql = sql
+            return self.last_stmt.execute(sql)
+
+        def close(self) -> None:
+            self.last_stmt = None
 
         def set_autocommit(self, on: bool) -> None: ...
 
@@ -230,6 +242,25 @@ def test_exasol_records(recorder: Any, exasol: Any) -> None:
             call("SELECT bad")
     assert recorder.texts == exasol.log_of_engine
     assert [statement.error is None for statement in recorder.ended] == [True] * 5 + [False] * 2
+
+
+def test_what_exasol_does_not_execute(recorder: Any, exasol: Any) -> None:
+    """A call that the hook refuses is no statement; nor does a handler's error or time belong to one."""
+
+    def handler(statement: Any) -> None:
+        statement.execution_time = 0.25
+        if "3" in statement.sql:
+            raise ValueError("of the task")
+
+    with pytest.raises(TypeError, match="single statement"):
+        exasol.get_records(["SELECT 1", "SELECT 2"])
+    with pytest.raises(ValueError, match="of the task"):
+        exasol.run(["SELECT 2", "SELECT 3", "SELECT 4"], handler=handler)
+    with pytest.raises(ValueError, match="of the task"):
+        exasol.run("SELECT 3", handler=handler)
+    assert recorder.texts == exasol.log_of_engine == ["SELECT 2", "SELECT 3", "SELECT 3"]
+    assert [statement.error for statement in recorder.ended] == [None, None, None]
+    assert [statement.duration_ms for statement in recorder.ended] == [250.0, 250.0, 250.0]
 
 
 # --- Vertica: run() swaps a handler that must be the very one it knows
@@ -286,6 +317,68 @@ def test_hive(recorder: Any, hive: Any, tmp_path: Any) -> None:
         hive.get_results(["SELECT 5", "SELECT bad", "SELECT 7"])
     assert recorder.texts == [text for text in hive.log_of_engine if not text.startswith("set ")]
     assert [statement.error for statement in recorder.ended] == [None] * 6 + [raised.value]
+
+
+def test_hive_tells_what_ran_and_for_how_long(recorder: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch that fails or takes long is that of the statement before, whatever would have come next."""
+    assert hive.get_results("SELECT 0")["data"] == [(1,)]  # imports what it needs
+    slow = iter([0.0, 0.4])
+
+    def rows(cursor: Any) -> Iterator[Any]:
+        yield (1,)
+        time.sleep(next(slow))
+        yield (2,)
+
+    monkeypatch.setattr(Cursor, "__iter__", rows)
+    assert hive.get_results(["SELECT 1", "SELECT 2"])["data"] == [(1,), (2,)] * 2
+    slow = iter([0.4])
+    with pytest.raises(RuntimeError) as bad:
+        hive.get_results(["SELECT 3", "SELECT bad", "SELECT 5"])
+    slow = iter([])
+    with pytest.raises(RuntimeError) as raised:
+        hive.get_results(["SELECT 6", "SELECT 7"])
+    assert [(statement.text, statement.error) for statement in recorder.ended] == [
+        ("SELECT 0", None),
+        ("SELECT 1", None),
+        ("SELECT 2", None),
+        ("SELECT 3", None),
+        ("SELECT bad", bad.value),
+        ("SELECT 6", raised.value),
+    ]
+    assert len(recorder.began) == 6
+    assert all(statement.duration_ms < 300 for statement in recorder.ended)
+
+
+# --- Spanner: tells its lineage when all is over, and has no connection
+
+
+def test_spanner(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement is told once, and the one that failed with its error."""
+    module = pytest.importorskip("airflow.providers.google.cloud.hooks.spanner", reason="needs the Google provider")
+    log: list[str] = []
+
+    def execute_update(sql: str) -> int:
+        log.append(sql)
+        if "bad" in sql:
+            raise RuntimeError(sql)
+        return 1
+
+    database = SimpleNamespace(run_in_transaction=lambda run: run(SimpleNamespace(execute_update=execute_update)))
+    instance = SimpleNamespace(database=lambda **names: database)
+    client = SimpleNamespace(instance=lambda **names: instance)
+    monkeypatch.setattr(module.SpannerHook, "_get_client", lambda self, **names: client)
+    monkeypatch.setattr(module.SpannerHook, "get_credentials_and_project_id", lambda self: (None, "p"))
+    hook = module.SpannerHook(connect("google-cloud-platform://"))
+    names = {"project_id": "p", "instance_id": "i", "database_id": "d"}
+    hook.execute_dml(**names, queries=["INSERT 1"])
+    hook.execute_dml(**names, queries=["INSERT 2", "UPDATE 3"])
+    with pytest.raises(RuntimeError) as raised:
+        hook.execute_dml(**names, queries=["INSERT 4", "UPDATE bad", "UPDATE 6"])
+    monkeypatch.setattr(module.SpannerHook, "_get_client", lambda self, **names: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        hook.execute_dml(**names, queries=["INSERT 7"])
+    assert recorder.texts == recorder.first_texts == ["INSERT 1", "INSERT 2", "UPDATE 3", "UPDATE bad"]
+    assert [statement.error for statement in recorder.ended] == [None, None, None, raised.value]
 
 
 # --- BigQuery: a cursor that calls its hook again
@@ -507,7 +600,7 @@ def lazy(request: Any, coordinator: Coordinator, connect: Callable[..., str]) ->
         "login": "u",
         "schema": "s",
     }
-    return getattr(hooks, name)(connect(json.dumps(definition)))
+    return getattr(hooks, name)(connect(json.dumps(definition), "lazy"))
 
 
 def test_an_engine_is_done_when_its_result_is_handled(recorder: Any, lazy: Any, coordinator: Coordinator) -> None:
@@ -549,6 +642,26 @@ def test_a_handler_that_fails_after_the_engine_is_done(recorder: Any, lazy: Any)
     with pytest.raises(ValueError, match="of the task"):
         lazy.run("SELECT 1", handler=handler)
     assert outcomes(recorder) == [("SELECT 1", "q1", True)]
+
+
+def test_other_statements_in_a_handler(recorder: Any, lazy: Any, sqlite: Any, coordinator: Coordinator) -> None:
+    """What a handler runs elsewhere does not end the statement whose result it reads, nor take its id."""
+    engine = sqlite.get_sqlalchemy_engine()
+
+    def handler(cursor: Any) -> Any:
+        with engine.begin() as connection:
+            connection.execute(clause("INSERT INTO t VALUES (4, 'd')"))
+        sqlite.insert_rows("t", ((row[0], "e") for row in iter(cursor.fetchone, None)))
+
+    lazy.run("SELECT 1", handler=handler)
+    with pytest.raises(Exception, match="no such column") as raised:
+        lazy.run("SELECT bad later", handler=handler)
+    found = [(statement.engine_id, statement.error) for statement in recorder.ended if statement.hook is lazy]
+    assert found == [("q1", None), ("q2", raised.value)]
+    others = [statement.engine_id for statement in recorder.ended if statement.hook is sqlite]
+    assert len(others) >= 2
+    assert set(others) == {None}
+    assert len(recorder.began) == len(recorder.ended) == len(others) + 2
 
 
 def test_a_data_frame_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:

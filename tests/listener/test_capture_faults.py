@@ -20,6 +20,7 @@ from airflow_provider_ryft.listener import (
     calls,
     capture,
     driver_facts,
+    failure_site,
     hook_classes,
     hook_methods,
     import_hook,
@@ -38,7 +39,8 @@ class Fault(BaseException):
 
 # The wrappers themselves, which do nothing but call what they wrap and what is tested here.
 WRAPPERS = {"_Steps.send", "_Steps.throw", "_Steps.close", "_Steps._step", "_Steps.__init__", "_after", "_on_error"}
-WRAPPERS |= {"_Listening.__init__", "_Listening.add_extra"}
+WRAPPERS |= {"_Listening.__init__", "_Listening.add_extra", "_Rows.__next__", "_Fetched.__next__"}
+WRAPPERS |= {f"_RowsOfGenerator.{name}" for name in ("send", "throw", "close")}
 # What is called by the listener, which guards it, or by tests.
 OUTSIDE = {"install", "start", "stop", "uninstall", "Patches.undo"}
 
@@ -47,6 +49,7 @@ MODULES = [
     calls,
     capture,
     driver_facts,
+    failure_site,
     hook_classes,
     hook_methods,
     import_hook,

@@ -138,6 +138,20 @@ def test_postgres_copy(recorder: Any, postgres: Any, tmp_path: Path) -> None:
 
 
 @services
+def test_postgres_copy_of_a_composed_statement(recorder: Any, postgres: Any, tmp_path: Path) -> None:
+    """A statement that its driver has to write out is told as it was executed."""
+    from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
+
+    if USE_PSYCOPG3:
+        pytest.skip("with psycopg 3 the hook takes text only")
+    from psycopg2 import sql
+
+    composed = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier("ryft_capture"))
+    postgres.copy_expert(composed, str(tmp_path / "rows.tsv"))
+    assert recorder.only.text == 'COPY "ryft_capture" TO STDOUT'
+
+
+@services
 def test_postgres_engine(recorder: Any, postgres: Any) -> None:
     """An engine of SQLAlchemy tells what it was asked, and not what its dialect asks: versions, savepoints, types."""
     from sqlalchemy import MetaData, Table, text
@@ -214,6 +228,8 @@ def test_mysql(recorder: Any, mysql: Any, tmp_path: Path) -> None:
     mysql.bulk_load("ryft_capture", str(path))
     with pytest.raises(Exception, match="doesn't exist"):
         mysql.bulk_load("ryft_missing", str(path))
+    with pytest.raises(ValueError, match="Invalid table name"):
+        mysql.bulk_load("ryft;missing", str(path))
     mysql.bulk_load_custom("ryft_capture", str(path), "REPLACE", "(n, s)")
     assert recorder.texts == [
         "SELECT 1",

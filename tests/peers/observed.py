@@ -19,6 +19,9 @@ class Counting:
     def end(self, statement: Statement) -> None:
         """Take no note."""
 
+    def drop(self, statement: Statement) -> None:
+        Counting.statements -= 1
+
 
 def pytest_runtest_setup() -> None:
     capture.install()
