@@ -18,7 +18,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -161,6 +161,18 @@ class Outbox:
         except OSError as error:
             self._folder.complain(error)
             return []
+
+    def holds(self, stems: Collection[str]) -> int:
+        """Return the number of queries that wait, or are being sent, in some files.
+
+        :param stems: what the names of the files begin with
+        """
+        try:
+            names = [name for place in (READY, CLAIMED) for name in self._folder.names(place)]
+        except OSError as error:
+            self._folder.complain(error)
+            return 0
+        return sum(name.queries for name in names if name.stem in stems)
 
     def claims(self) -> Claims:
         """Return what a sender takes segments with."""

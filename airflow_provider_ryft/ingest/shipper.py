@@ -40,6 +40,8 @@ class Shipped:
     """What became of queries.
 
     :param accepted: how many the server took
+    :param of_others: of a journal: how many of these were not its own, and left by earlier tasks
+    :param by_others: of a journal: how many of its own somebody else has sent meanwhile
     :param refused: how many it refused, which are dead letters now
     :param kept: of a journal: how many are on disk or in an object store, to be sent later
     :param stored: how many of these are in the object store
@@ -51,6 +53,8 @@ class Shipped:
     """
 
     accepted: int = 0
+    of_others: int = 0
+    by_others: int = 0
     refused: int = 0
     kept: int = 0
     stored: int = 0
@@ -117,8 +121,16 @@ def flush(
         if not courier.has_stopped and (courier.shipped.accepted or closed.kept):
             courier.hurry(leftovers)
             outbox.adopt_orphans()
+            before = courier.shipped.accepted + courier.shipped.refused
             settled_of = _ship_ready(outbox, courier)
-            courier.shipped.kept -= sum(settled_of[stem] for stem in closed.stems)
+            own = sum(settled_of[stem] for stem in closed.stems)
+            courier.shipped.kept -= own
+            now = courier.shipped.accepted + courier.shipped.refused
+            courier.shipped.of_others = min(max(now - before - own, 0), courier.shipped.accepted)
+        if courier.shipped.kept:
+            held = outbox.holds(closed.stems)
+            courier.shipped.by_others = max(courier.shipped.kept - held, 0)
+            courier.shipped.kept = min(courier.shipped.kept, held)
         if store:
             courier.shipped.stored = stored + (_take_in(store, closed, ends) if courier.shipped.kept else 0)
             courier.shipped.kept += stored

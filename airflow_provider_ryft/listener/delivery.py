@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LEFT_TO_OTHERS = "[ryft] delivery is outbox"
+_GOES_ON = "the task goes on later"
+
+# A task that is deferred or rescheduled may be started again at once. While its old process lives, the scheduler takes
+# the end of that one for the end of the new one, and fails the task: so that process must not wait for any server.
+_AT_ONCE = 1.0
 
 # Seconds after which a server is so slow that the object store may be needed. To import what it takes and to connect
 # may last longer than the time that is left for it in the end.
@@ -74,21 +79,27 @@ class Delivery:
         self._ends = 0.0
         self._shipped: Shipped | None = None
         self._is_unconfigured = False
+        self._goes_on = False
 
-    def run(self, captured: int) -> None:
+    def run(self, captured: int, *, goes_on: bool = False) -> None:
         """Deliver, within ``[ryft] delivery_timeout``; what is not delivered then stays in the outbox.
 
         :param captured: how many statements the journal is about
+        :param goes_on: whether the task goes on in another process, so that all of it must be left to that one
         """
+        self._goes_on = goes_on
         if self._settings.delivery == "outbox" and self._store is None:
             closed = self._journal.close()
             self._tell(captured, kept=closed.kept, lost=closed.lost, problem=_LEFT_TO_OTHERS)
             return
         started = monotonic()
-        self._ends = started + self._settings.delivery_timeout
+        patience = self._settings.delivery_timeout
+        if goes_on and self._store is None:
+            patience = min(patience, _AT_ONCE)
+        self._ends = started + patience
         thread = threading.Thread(target=self._deliver, name="ryft-delivery", daemon=True)
         thread.start()
-        thread.join(self._settings.delivery_timeout)
+        thread.join(patience)
         metrics.time("delivery", monotonic() - started, self._tags)
         if self._is_unconfigured:
             log.info(
@@ -103,7 +114,9 @@ class Delivery:
             shipped = self._shipped
             self._tell(
                 captured,
-                reported=shipped.accepted,
+                reported=shipped.accepted - shipped.of_others,
+                of_others=shipped.of_others,
+                by_others=shipped.by_others,
                 refused=shipped.refused,
                 kept=shipped.kept,
                 stored=shipped.stored,
@@ -118,6 +131,11 @@ class Delivery:
             self._keep(_LEFT_TO_OTHERS)
             return
         try:
+            if self._goes_on:
+                if not self._outbox.state.read().last_success:
+                    self._client()  # nobody may want it
+                self._keep(_GOES_ON)
+                return
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.opens_in() else self._client()
             with _if_slow(self._store.get_ready) if self._store else nullcontext():
@@ -168,6 +186,8 @@ class Delivery:
         captured: int,
         *,
         reported: int = 0,
+        of_others: int = 0,
+        by_others: int = 0,
         refused: int = 0,
         kept: int = 0,
         stored: int = 0,
@@ -176,16 +196,20 @@ class Delivery:
     ) -> None:
         for name, number in (("reported", reported), ("refused", refused), ("kept", kept), ("dropped", lost)):
             metrics.count(name, number, self._tags)
+        metrics.count("reported", of_others, {})  # whose they are is not known here
         parts = [f"{reported} reported"]
+        parts += [f"{by_others} sent by other tasks"] if by_others else []
         parts += [f"{refused} refused, which are dead letters"] if refused else []
         parts += [f"{stored} kept in {self._store.path} to be sent later"] if self._store and stored else []
         parts += [f"{kept - stored} kept in {self._outbox.path} to be sent later"] if kept > stored else []
         parts += [f"{lost} lost"] if lost else []
+        parts += [f"and {of_others} of earlier tasks reported"] if of_others else []
         why = f" ({problem})" if problem else ""
         log.log(
             logging.WARNING if lost or refused else logging.INFO,
-            "Ryft: %d SQL statements; %s%s.",
+            "Ryft: %d SQL statement%s; %s%s.",
             captured,
+            "" if captured == 1 else "s",
             ", ".join(parts),
             why,
         )

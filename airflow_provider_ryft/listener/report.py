@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import sys
@@ -16,10 +17,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
-from airflow_provider_ryft.compat import runs_here
+from airflow_provider_ryft.compat import FAILS_EARLY, runs_here
 from airflow_provider_ryft.listener import capture
 from airflow_provider_ryft.listener.policy import Policy
-from airflow_provider_ryft.listener.survival import survive
+from airflow_provider_ryft.listener.survival import guarded, survive
 from airflow_provider_ryft.listener.warm_up import warm_up
 from airflow_provider_ryft.settings import Settings
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _FOR_STATEMENTS = ("airflow_provider_ryft.listener.describe", "airflow_provider_ryft.outboxes")
 _FOR_DELIVERY = ("airflow_provider_ryft.ingest.shipper", "airflow_provider_ryft.hooks.ryft")
 
+_OVER = frozenset({"failed", "removed", "skipped", "success", "up_for_retry", "upstream_failed"})
 _SUBMITTED = "airflow_provider_ryft.listener.submitted"
 
 _current: Report | None = None
@@ -50,6 +52,8 @@ def begin(task_instance: Any) -> None:
         return
     if _SUBMITTED in sys.modules:
         sys.modules[_SUBMITTED].forget()
+    if FAILS_EARLY:
+        _at_exit()
     _current = Report(settings, policy, task_instance)
     capture.start(_current)
 
@@ -61,6 +65,10 @@ def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     :param error: what it failed with, an exception or text; ``None`` if it did not
     :param skipped: whether it skipped itself
     """
+    if FAILS_EARLY and error is not None:
+        if _current is not None and _current.key == _key(task_instance):
+            _current.error = error  # its callbacks may run SQL; before_stopping comes after them
+        return
     report = _take(_key(task_instance))
     if report is not None:
         report.add_operator(error, skipped=skipped)
@@ -68,11 +76,20 @@ def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
 
 
 def leave() -> None:
-    """Deliver what was observed of a task whose outcome nobody told: it is deferred, rescheduled or killed."""
+    """Deliver what was observed of a task of whose outcome no more is told: it is deferred, rescheduled or killed."""
     report = _take(None)
     if report is not None:
-        report.add_submitted()
+        if report.error is not None:
+            report.add_operator(report.error)
+        else:
+            report.add_submitted()
         report.deliver()
+
+
+@functools.cache
+def _at_exit() -> None:
+    """Deliver the last task of a process that runs tasks by itself; one that a worker forks ends with no such call."""
+    atexit.register(guarded(leave))
 
 
 def _take(key: object) -> Report | None:
@@ -134,6 +151,8 @@ class Report:
     def __init__(self, settings: Settings, policy: Policy, task_instance: Any) -> None:
         self.key = _key(task_instance)
         self.pid = os.getpid()
+        self.error: Any = None
+        self._is_told = False
         self._settings = settings
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
@@ -199,6 +218,7 @@ class Report:
             now = datetime.now(timezone.utc)
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
+            self._is_told = True
             task = self._task_instance.task
             error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
             described = operators.statements(
@@ -246,7 +266,13 @@ class Report:
 
         pen = self._take_pen()
         count("captured", self._counts["captured"], pen.tags)
-        Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store).run(self._counts["captured"])
+        delivery = Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
+        delivery.run(self._counts["captured"], goes_on=not self._is_over())
+
+    def _is_over(self) -> bool:
+        """Tell whether the try has ended; one that is deferred or rescheduled goes on in another process."""
+        state = getattr(self._task_instance, "state", None)
+        return self._is_told or getattr(state, "value", state) in _OVER
 
     def _count(self, what: str) -> int:
         with self._lock:

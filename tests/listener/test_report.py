@@ -132,27 +132,60 @@ class TestDelivered:
         report.end(instance(), None)
         assert len(sandbox.requests) == 1
 
-    def test_a_task_whose_outcome_nobody_tells_is_delivered_when_its_process_stops(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+    @pytest.mark.parametrize("state", ["skipped", "failed", "up_for_retry"])
+    def test_a_task_that_ended_otherwise_is_delivered_when_its_process_stops(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox, state: str
     ) -> None:
-        """It was deferred, rescheduled, or skipped."""
         use(monkeypatch, tmp_path)
-        report.begin(instance())
+        task_instance = instance()
+        report.begin(task_instance)
         SqliteHook("lite").run("SELECT 1")
+        task_instance.state = state
         report.leave()
         assert len(sandbox.records()) == 1
 
+    @pytest.mark.parametrize("state", ["deferred", "up_for_reschedule", None])
+    def test_a_task_that_goes_on_asks_no_server_and_leaves_its_statements_to_the_next(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox, state: str | None
+    ) -> None:
+        """It may be started again before its process has ended, which the scheduler would take for the end of it."""
+        use(monkeypatch, tmp_path)
+        task_instance = instance()
+        report.begin(task_instance)
+        SqliteHook("lite").run("SELECT 1")
+        task_instance.state = state
+        report.leave()
+        assert not sandbox.statuses()
+        report.begin(instance())
+        SqliteHook("lite").run("SELECT 2")
+        report.end(instance(), None)
+        assert sorted(record["query"] for record in sandbox.records()) == ["SELECT 1", "SELECT 2"]
+
+    def test_a_task_that_goes_on_leaves_nothing_where_nobody_made_a_connection(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        use(monkeypatch, tmp_path)
+        monkeypatch.delenv("AIRFLOW_CONN_RYFT_DEFAULT", raising=False)
+        caplog.set_level("INFO")
+        report.begin(instance())
+        SqliteHook("lite").run("SELECT 1")
+        report.leave()
+        assert "no connection 'ryft_default'" in caplog.text
+        assert queries(tmp_path / "outbox", "ready") == 0
+
     def test_the_next_task_in_the_same_process_is_another_report(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
     ) -> None:
         """So runs ``dag.test()``, which in 2.11 does not tell of skips."""
         use(monkeypatch, tmp_path)
+        caplog.set_level("INFO")
         for number in range(3):
             report.begin(instance(map_index=number))
             SqliteHook("lite").run(f"SELECT {number}")
         report.end(instance(map_index=2), None)
         tags = [next(tag for tag in record["tags"] if "map_index" in tag) for record in sandbox.records()]
-        assert tags == ["map_index:0", "map_index:1", "map_index:2"]
+        assert sorted(tags) == ["map_index:0", "map_index:1", "map_index:2"]
+        assert caplog.messages[-1] == "Ryft: 1 SQL statement; 1 reported, and 2 of earlier tasks reported."
 
     def test_what_is_excluded_is_not_reported(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
