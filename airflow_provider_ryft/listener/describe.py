@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,10 +36,11 @@ from airflow_provider_ryft.listener.secrets import (
     known_secrets,
     redact,
     redact_head,
+    unrepeated,
 )
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
-from airflow_provider_ryft.sql.masking import mask_literals
+from airflow_provider_ryft.sql.masking import literals, mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ LONGEST_MESSAGE = 2_000
 LONGEST_TAG = 500
 
 WITHHELD = "/* withheld by airflow_provider_ryft: it could not be checked for secrets */"
+
+OWN_WORDS = "(withheld: what SQL code says when it raises an exception itself)"
 
 SOURCE = "source:airflow"
 
@@ -229,16 +233,16 @@ class Describer:
             timestamp=started_at,
             duration_ms=duration,
             tags=tags,
-            failure_info=self._failure(statement.error, parts.text),
+            failure_info=self._failure(statement.error, parts),
         ).encode()
 
     def forget(self, statement: Statement) -> None:
         """Forget a statement that began, and is not to be described after all."""
         self._running.pop(statement.query_id, None)
 
-    def _failure(self, error: BaseException, text: _Text) -> FailureInfo:
+    def _failure(self, error: BaseException, parts: _Parts) -> FailureInfo:
         failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
-        return replace(failure, failure_message=self._message(failure.failure_message, text))
+        return replace(failure, failure_message=self._message(failure, parts))
 
     def _work_out(self, statement: Statement, known: tuple[object, ...]) -> _Parts:
         connected = self._connection(statement)
@@ -325,21 +329,37 @@ class Describer:
             raise MaskingError("a secret has a quote in it")
         return mask_literals(head.text, spoken)
 
-    def _message(self, message: str | None, text: _Text) -> str | None:
+    def _message(self, failure: FailureInfo, parts: _Parts) -> str | None:
         """Make what an engine said fit to leave: it may quote the statement, whole or in part."""
+        message, text = failure.failure_message, parts.text
         if not message:
             return None
+        if self._settings.mask_literals and _is_in_own_words(failure):
+            return OWN_WORDS
         try:
             said = redact_head(message, _LONGEST_LOOKED_AT).text
-        except MaskingError as error:
+            if text.redacted and len(text.redacted) >= _SHORTEST_QUOTED:
+                said = said.replace(text.redacted, "(the statement)")
+            if text.is_delicate:
+                said = discreet(said)
+            said = _cut(said, LONGEST_MESSAGE)
+            return self._without_repeated(said, parts) if self._settings.mask_literals else said
+        except Exception as error:
             self.left_out["failure message"] += 1
-            log.debug("A failure message is withheld: %s", error)
+            log.debug("A failure message is withheld: %s", type(error).__name__)
             return WITHHELD
-        if text.redacted and len(text.redacted) >= _SHORTEST_QUOTED:
-            said = said.replace(text.redacted, "(the statement)")
-        if text.is_delicate:
-            said = discreet(said)
-        return _cut(said, LONGEST_MESSAGE)
+
+    def _without_repeated(self, message: str, parts: _Parts) -> str:
+        """Take from a message what it repeats of a statement's literals.
+
+        :raises MaskingError: if these cannot be told
+        """
+        if len(parts.source) > self._settings.max_query_length:
+            raise MaskingError("the literals of a text that is cut are not known")
+        left = unrepeated(message, literals(parts.source, parts.connected.dialect))
+        if left is None:
+            raise MaskingError("a literal is spelt in numbers")
+        return left
 
     def _masked(self, place: Place, tags: Sequence[str]) -> tuple[Place, tuple[str, ...]]:
         """Mask all short texts of a description at once; what cannot be checked for secrets is left out."""
@@ -369,6 +389,24 @@ _INTERRUPTED = FailureInfo(
     error_name="TASK_INTERRUPTED",
     failure_message="The task's process ended while the statement ran. Whether the engine finished it is not known.",
 )
+
+
+_RAISED_BY_SQL = frozenset(
+    {
+        "45000", "ER_SIGNAL_EXCEPTION", "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO", "GENERIC_USER_ERROR", "P0001",
+        "RAISE_EXCEPTION", "SQLITE_CONSTRAINT_TRIGGER", "USER_RAISED_EXCEPTION",
+    }
+)  # fmt: skip
+_CODES_RAISED_BY_SQL = (("mysql", 1644, 1644), ("clickhouse", 395, 395), ("pymssql", 50_000, 1 << 31))
+"""(what is in the names of a driver's exceptions, first and last code)"""
+
+
+def _is_in_own_words(failure: FailureInfo) -> bool:
+    """Tell whether an error is one that SQL code raised, with a message that may hold anything, such as data."""
+    name, code, kind = failure.error_name or "", failure.error_code or 0, (failure.failure_type or "").lower()
+    if name in _RAISED_BY_SQL or re.match(r"ORA-20\d{3}\Z", name):
+        return True
+    return any(driver in kind and first <= code <= last for driver, first, last in _CODES_RAISED_BY_SQL)
 
 
 # These are the same for the statements of a connection, unless Airflow learns another secret.

@@ -286,17 +286,47 @@ _MYSQL = {
 # The apostrophe of "can't" is no quote.
 _QUOTE = re.compile(r"""(?<![a-z]n(?='t\b))['"`$\\]""")
 _NUMBER = re.compile(r"(?<![\w.\-])\d+(?:[.,:eE+\-]+\d+)*")
+# "Bad int64 value: ..." and the like, of engines that do not put into quotes what they could not convert.
+_VALUE = re.compile(r"\b(?:values?|cast|pars(?:e|ing))\b[^:]{0,200}:\s*(?=\S)", re.IGNORECASE)
 
 
 def discreet(message: str) -> str:
     """Take from an error message what it may quote of a statement or of its data.
 
-    Kept is the first line up to the first quote, without numbers. Engines quote statements in quotes of the kind that
-    is in the statement, and from its middle to its middle, so nobody can tell where such a quote ends.
+    Kept is the first line up to the first quote or value, without numbers. Engines quote statements in quotes of the
+    kind that is in the statement, and from its middle to its middle, so nobody can tell where such a quote ends.
 
     :param message: what an engine says about a failure
     """
     line = message.strip().partition("\n")[0]
-    quote = _QUOTE.search(line)
-    kept = _NUMBER.sub("?", line[: quote.start()] if quote else line)
-    return f"{kept}…" if quote else kept
+    quote, value = _QUOTE.search(line), _VALUE.search(line)
+    ends = ([quote.start()] if quote else []) + ([value.end()] if value else [])
+    kept = _NUMBER.sub("?", line[: min(ends)] if ends else line)
+    return f"{kept}…" if ends else kept
+
+
+_DELIMITERS = re.compile(r"""\A\w{0,2}&?['"`$]+|['"`$]+\Z""")
+_SPELT = re.compile(r"""\\(?:x|u|\+?[0-9a-f]{4}|[0-7]{2,3})|u&['"]|(?:x'|0x)[0-9a-f]{6}""")
+_WORD = re.compile(r"\w{3,}")
+_REPLACED = re.compile(r"\?(?:[\s,.;:()]*\?)+")
+
+
+def unrepeated(message: str, literals: Iterable[str]) -> str | None:
+    """Take from an error message what it repeats of a statement's literals without their quotes.
+
+    Each literal goes, and each word that is a part of one, because an engine may repeat as little as it likes: of the
+    body of a procedure, the one text that it was told to say.
+
+    :param message: what an engine says about a failure
+    :param literals: those of the statement, as they are written there
+    :return: ``None`` if one is spelt in a way that cannot be compared with the message
+    """
+    texts = list(literals)
+    everything = "".join(texts).lower()
+    if _SPELT.search(everything):
+        return None
+    contents = {_DELIMITERS.sub("", text).strip() for text in texts}
+    for content in sorted((text for text in contents if len(text) >= 3 and text in message), key=len, reverse=True):
+        message = message.replace(content, "?")
+    message = _WORD.sub(lambda word: "?" if word[0].lower() in everything else word[0], message)
+    return _REPLACED.sub("?", message)

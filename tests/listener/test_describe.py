@@ -383,6 +383,84 @@ def test_what_a_failure_quotes_is_masked_with_the_literals(message: str, expecte
     assert failure.failure_message == expected
 
 
+@pytest.mark.parametrize(
+    ("conn_type", "text", "message", "expected"),
+    [
+        ("duckdb", "SELECT error('sekret customer 4711')", "Invalid Input Error: sekret customer 4711", None),
+        ("postgres", "DO $$ BEGIN PERFORM f('sekret'); END $$", "sekret", "?"),
+        ("mysql", "CALL f('sekret bob')", "Nobody is called sekret bob here", "Nobody is called ? here"),
+        ("gcpbigquery", "SELECT CAST('sekret' AS INT64)", "Bad int64 value: sekret", "Bad int64 value: …"),
+        ("oracle", "ALTER USER x IDENTIFIED BY sekret", "sekret is too short", "? is too short"),
+        ("trino", "SELECT a FROM t -- sekret", "sekret", "?"),
+        (None, "SELECT `sekret` FROM t", "no sekret", "no sekret"),
+    ],
+)
+def test_what_a_failure_repeats_without_quotes_is_masked(
+    conn_type: str | None, text: str, message: str, expected: str | None
+) -> None:
+    """Engines say what functions such as ``error()`` were given as it is."""
+    held = conn_type and connection(conn_type)
+    failure: Any = (
+        describer(mask_literals=True).query(stated(text, connection=held, error=Refused(message))).failure_info
+    )
+    assert failure.failure_message == (expected or "Invalid Input Error: ?")
+    unmasked: Any = describer().query(stated(text, connection=held, error=Refused(message))).failure_info
+    assert unmasked.failure_message == message
+
+
+def raised(module: str, name: str, *args: object, **attributes: object) -> BaseException:
+    error: BaseException = type(name, (Exception,), {"__module__": module})(*args)
+    vars(error).update(attributes)
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        raised(
+            "psycopg.errors",
+            "RaiseException",
+            "row of bob",
+            sqlstate="P0001",
+            diag=SimpleNamespace(message_primary="row of bob"),
+        ),
+        raised("redshift_connector.error", "ProgrammingError", {"C": "P0001", "M": "row of bob"}),
+        raised("pymysql.err", "OperationalError", 1644, "row of bob"),
+        raised("pyodbc", "Error", "45000", "row of bob"),
+        raised(
+            "oracledb.exceptions",
+            "DatabaseError",
+            SimpleNamespace(code=20001, full_code="ORA-20001", message="row of bob"),
+        ),
+        raised("pymssql.exceptions", "OperationalError", 50001, b"row of bob"),
+        raised("databricks.sql.exc", "ServerOperationError", "[USER_RAISED_EXCEPTION] row of bob SQLSTATE: P0001"),
+        raised("clickhouse_driver.errors", "ServerException", code=395, message="row of bob"),
+        raised(
+            "trino.exceptions",
+            "TrinoUserError",
+            error_type="USER_ERROR",
+            error_code=0,
+            error_name="GENERIC_USER_ERROR",
+            message="row of bob",
+        ),
+    ],
+)
+def test_what_sql_code_says_itself_is_withheld_with_the_literals(error: BaseException) -> None:
+    """An exception that SQL code raised says what it likes, rows of a table included."""
+    failure: Any = describer(mask_literals=True).query(stated("CALL check_rows()", error=error)).failure_info
+    assert failure.failure_message == describe.OWN_WORDS
+    failure = describer().query(stated("CALL check_rows()", error=error)).failure_info
+    assert "row of bob" in failure.failure_message
+
+
+@pytest.mark.parametrize("text", ["SELECT 1 " + "-- x" * 300 + "\n'sekret'", None])
+def test_a_message_that_cannot_be_compared_is_withheld(text: Any) -> None:
+    """The literals of a text that is cut are not known."""
+    describes = describer(mask_literals=True, max_query_length=1_000)
+    failure: Any = describes.query(stated(text, error=Refused("no sekret"))).failure_info
+    assert failure.failure_message == WITHHELD
+
+
 def test_a_failure_quotes_no_piece_of_a_secret() -> None:
     """An engine cuts what it quotes where it likes, also in the middle of a secret that the masker knows whole."""
     statement = stated(f"COPY t KEY '{SECRET}'", error=Refused(f"syntax error near 'KEY '{SECRET[:9]}'"))
