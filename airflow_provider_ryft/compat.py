@@ -6,11 +6,12 @@ loaded by every process of Airflow, and that module alone brings five more with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
 
-__all__ = ["FAILS_EARLY", "IS_AIRFLOW_3", "AirflowPlugin", "hookimpl", "runs_here"]
+__all__ = ["FAILS_EARLY", "IS_AIRFLOW_3", "AirflowPlugin", "hookimpl", "resumed_with", "runs_here"]
 
 if TYPE_CHECKING:
     from airflow.plugins_manager import AirflowPlugin as AirflowPlugin
@@ -43,3 +44,28 @@ def runs_here(task_instance: Any) -> bool:
     server. Airflow 2.11 has the one kind only, and tells of a start in the task's process only.
     """
     return not IS_AIRFLOW_3 or type(task_instance).__module__.startswith("airflow.sdk.")
+
+
+def resumed_with(task_instance: Any) -> Mapping[str, Any] | None:
+    """Return the event with which a deferred task is resumed, empty if there is none; ``None`` if it was not deferred.
+
+    Airflow 2.11 keeps it at the task instance, until the task has ended. Airflow 3 keeps what its server said, encoded
+    in one of two ways, of which plain values, lists and mappings of them can be read as they are: to decode the rest
+    would make the user's objects a second time.
+
+    :param task_instance: Airflow's, at the start of the task
+    """
+    holder = getattr(task_instance, "_ti_context_from_server", None) or task_instance
+    if not getattr(holder, "next_method", None):
+        return None
+    given = _plain(getattr(holder, "next_kwargs", None))
+    event = _plain(given.get("event")) if isinstance(given, Mapping) else None
+    return {name: _plain(value) for name, value in event.items()} if isinstance(event, Mapping) else {}
+
+
+def _plain(value: Any) -> Any:
+    """Take a value out of the wrappings in which Airflow serializes some."""
+    for wrapped in ("__var", "__data__"):
+        if isinstance(value, Mapping) and wrapped in value:
+            return _plain(value[wrapped])
+    return value

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
-from airflow_provider_ryft.compat import FAILS_EARLY, runs_here
+from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
 from airflow_provider_ryft.listener import capture
 from airflow_provider_ryft.listener.policy import Policy
 from airflow_provider_ryft.listener.survival import guarded, survive
@@ -157,6 +157,7 @@ class Report:
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
         self._next_method = getattr(task_instance, "next_method", None)
+        self._event = resumed_with(task_instance)
         self._policy = policy
         self._pen: _Pen | None = None
         self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
@@ -227,6 +228,7 @@ class Report:
                 started_at=started_at,
                 duration_ms=(now - started_at).total_seconds() * 1000,
                 skipped=skipped,
+                event=self._event,
             )
             others = _submitted(task, described, error=error, has_ended=not skipped)
             for statement in (*described, *others):

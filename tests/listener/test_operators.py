@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -39,6 +40,8 @@ def ran(task: Any, error: BaseException | None = None, **facts: Any) -> list[Sta
 
 
 AWS = "airflow.providers.amazon.aws.operators"
+BIGQUERY = "airflow.providers.google.cloud.operators.bigquery"
+JOB = "my_job_0123456789abcdef0123456789abcdef"
 CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnection]] = [
     (
         operator(
@@ -76,11 +79,11 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         operator(
             "airflow.providers.google.cloud.operators.bigquery.BigQueryInsertJobOperator",
             configuration={"query": {"query": "SELECT 1", "defaultDataset": {"datasetId": "gold"}}},
-            job_id="j-1",
+            job_id=JOB,
             gcp_conn_id="gcp",
             project_id="lake",
         ),
-        [("SELECT 1", "j-1")],
+        [("SELECT 1", JOB)],
         "gcp",
         StatedConnection(conn_type="gcpbigquery", catalog="lake", schema="gold"),
     ),
@@ -127,9 +130,104 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
             query_ids=["s-1", "s-2"],
             snowflake_conn_id="snow",
         ),
-        [("SELECT ';'; SELECT 2", None)],
+        [("SELECT ';'", "s-1"), (" SELECT 2", "s-2")],
         "snow",
         StatedConnection(conn_type="snowflake"),
+    ),
+    (
+        operator(
+            f"{BIGQUERY}.BigQueryCheckOperator", sql="SELECT 1", deferrable=True, gcp_conn_id="gcp", project_id="lake"
+        ),
+        [("SELECT 1", None)],
+        "gcp",
+        StatedConnection(conn_type="gcpbigquery", catalog="lake"),
+    ),
+    (
+        operator(f"{BIGQUERY}.BigQueryCheckOperator", sql="SELECT 1", deferrable=False, gcp_conn_id="gcp"),
+        [],
+        None,
+        StatedConnection(),
+    ),
+    (
+        operator(f"{BIGQUERY}.BigQueryValueCheckOperator", sql="SELECT 1", deferrable=True, gcp_conn_id="gcp"),
+        [("SELECT 1", None)],
+        "gcp",
+        StatedConnection(conn_type="gcpbigquery"),
+    ),
+    (
+        operator(
+            f"{BIGQUERY}.BigQueryIntervalCheckOperator",
+            sql1="SELECT 1",
+            sql2="SELECT 2",
+            deferrable=True,
+            gcp_conn_id="gcp",
+        ),
+        [("SELECT 1", None), ("SELECT 2", None)],
+        "gcp",
+        StatedConnection(conn_type="gcpbigquery"),
+    ),
+    (
+        operator(
+            "airflow.providers.google.cloud.operators.dataproc.DataprocSubmitJobOperator",
+            job={"placement": {}, "spark_sql_job": {"query_list": {"queries": ["SELECT 1", "SELECT 2"]}}},
+            gcp_conn_id="gcp",
+            job_id="d-1",
+        ),
+        [("SELECT 1", None), ("SELECT 2", None)],
+        "gcp",
+        StatedConnection(),
+    ),
+    (
+        operator(
+            "airflow.providers.google.cloud.operators.dataproc.DataprocSubmitJobOperator",
+            job={"hive_job": {"query_file_uri": "gs://x"}, "pyspark_job": {}},
+            gcp_conn_id="gcp",
+        ),
+        [],
+        None,
+        StatedConnection(),
+    ),
+    (
+        operator("airflow.providers.teradata.operators.bteq.BteqOperator", sql="SELECT 1;", teradata_conn_id="td"),
+        [("SELECT 1;", None)],
+        "td",
+        StatedConnection(conn_type="teradata"),
+    ),
+    (
+        operator("airflow.providers.teradata.operators.tpt.DdlOperator", ddl=["DROP TABLE t"], teradata_conn_id="td"),
+        [("DROP TABLE t", None)],
+        "td",
+        StatedConnection(conn_type="teradata"),
+    ),
+    (
+        operator(
+            "airflow.providers.oracle.transfers.oracle_to_oracle.OracleToOracleOperator",
+            source_sql="SELECT 1 FROM dual",
+            oracle_source_conn_id="ora",
+        ),
+        [("SELECT 1 FROM dual", None)],
+        "ora",
+        StatedConnection(conn_type="oracle"),
+    ),
+    (
+        operator(
+            "airflow.providers.teradata.transfers.teradata_to_teradata.TeradataToTeradataOperator",
+            sql="SELECT 1",
+            source_teradata_conn_id="td",
+        ),
+        [("SELECT 1", None)],
+        "td",
+        StatedConnection(conn_type="teradata"),
+    ),
+    (
+        operator(
+            "airflow.providers.apache.hive.transfers.mysql_to_hive.MySqlToHiveOperator",
+            sql="SELECT 1",
+            mysql_conn_id="my",
+        ),
+        [("SELECT 1", None)],
+        "my",
+        StatedConnection(conn_type="mysql"),
     ),
     (
         operator(
@@ -241,7 +339,9 @@ def test_the_table_names_what_the_providers_have(path: str) -> None:
         pytest.skip(f"not installed: {error}")
     source = "".join(inspect.getsource(base) for base in cls.__mro__ if base is not object)
     known = operators._table[path]
-    for attribute in filter(None, (known.sql, known.query_id, known.conn_id)):
+    paths = (known.sql,) if isinstance(known.sql, str) else known.sql
+    conditions = (condition.removeprefix("not ") for condition in (known.runs, known.waits) if condition)
+    for attribute in filter(None, (*paths, known.query_id, known.conn_id, *conditions)):
         assert attribute.split(".")[0] in source
 
 
@@ -323,6 +423,8 @@ def test_a_property_that_fails_is_left_out() -> None:
         (["a"], ["1", "2"], [("a", None)]),
         ("a; b", ["1", "2"], [("a", "1"), (" b", "2")]),
         ("a; b; c", ["1", "2"], [("a; b; c", None)]),
+        ("-- a; b\na; /* c; */ 'b;'; -- d", ["1", "2"], [("-- a; b\na", "1"), (" /* c; */ 'b;'", "2")]),
+        ("'a\\'; b'; c", ["1", "2"], [("'a\\'; b'; c", None)]),  # dialects differ in where the string ends
         ("a", [], [("a", None)]),
         ("a", "", [("a", None)]),
         ("a", 7, [("a", None)]),
@@ -348,13 +450,13 @@ def test_what_was_skipped_did_not_run() -> None:
 def test_a_dry_run_is_not_reported() -> None:
     """BigQuery checks the text then, and runs nothing."""
     configuration = {"query": {"query": "SELECT 1"}, "dryRun": True}
-    assert ran(operator(BIGQUERY, configuration=configuration, job_id="j")) == []
-    assert len(ran(operator(BIGQUERY, configuration={**configuration, "dryRun": False}, job_id="j"))) == 1
+    assert ran(operator(INSERT_JOB, configuration=configuration, job_id="j")) == []
+    assert len(ran(operator(INSERT_JOB, configuration={**configuration, "dryRun": False}, job_id="j"))) == 1
 
 
 REDSHIFT = f"{AWS}.redshift_data.RedshiftDataOperator"
 DATABRICKS = "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator"
-BIGQUERY = "airflow.providers.google.cloud.operators.bigquery.BigQueryInsertJobOperator"
+INSERT_JOB = f"{BIGQUERY}.BigQueryInsertJobOperator"
 CLICKHOUSE = "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator"
 TO_GCS = "airflow.providers.google.cloud.transfers.postgres_to_gcs.PostgresToGCSOperator"
 
@@ -376,3 +478,85 @@ TO_GCS = "airflow.providers.google.cloud.transfers.postgres_to_gcs.PostgresToGCS
 def test_an_outcome_that_is_not_the_statements_says_so(task: Any, error: BaseException | None, known: bool) -> None:
     """Who did not wait does not know it; who does more than run the statement may have failed with that."""
     assert [statement.outcome_known for statement in ran(task, error)] == [known]
+
+
+def test_a_batch_is_numbered_as_it_was_given() -> None:
+    """Also a batch of one; the service counts what we do not report."""
+    assert [each.engine_id for each in ran(operator(REDSHIFT, sql=["SELECT 1"], statement_id="s"))] == ["s:1"]
+    batch = operator(REDSHIFT, sql=["SELECT 1", "", "SELECT 2"], statement_id="s")
+    assert [each.engine_id for each in ran(batch)] == ["s:1", "s:3"]
+
+
+def test_of_several_statements_the_failure_names_the_one_that_failed() -> None:
+    """What the others did is not known."""
+    task = operator(SNOWFLAKE, sql="SELECT 1; SELECT 2", query_ids=["s-1", "s-2"])
+    assert [statement.outcome_known for statement in ran(task, RuntimeError("{'s-2': 'bad'}"))] == [False, True]
+    assert [statement.outcome_known for statement in ran(task)] == [True, True]
+    batch = operator(REDSHIFT, sql=["SELECT 1", "SELECT 2"], statement_id="s", wait_for_completion=True)
+    assert [statement.outcome_known for statement in ran(batch, RuntimeError())] == [True, True]
+
+
+SNOWFLAKE = "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOperator"
+
+
+@pytest.mark.parametrize(
+    ("task", "event", "engine_id"),
+    [
+        (operator(REDSHIFT, sql="SELECT 1"), {"status": "success", "statement_id": "s-1"}, "s-1"),
+        (operator(REDSHIFT, sql="SELECT 1"), {"status": "error", "statement_id": "s-1"}, "s-1"),
+        (operator(SNOWFLAKE, sql="SELECT 1", query_ids=[]), {"status": "error", "statement_query_ids": ["s"]}, "s"),
+        (operator(f"{AWS}.athena.AthenaOperator", query="SELECT 1"), {"status": "success", "value": "q-1"}, "q-1"),
+        (operator(INSERT_JOB, configuration={"query": {"query": "SELECT 1"}}, job_id="my_job"), {"job_id": JOB}, JOB),
+        (operator(INSERT_JOB, configuration={"query": {"query": "SELECT 1"}}, job_id="my_job"), {}, None),
+        (operator(DATABRICKS, statement="SELECT 1", statement_id="d-1"), {"statement_id": "d-1"}, "d-1"),
+    ],
+)
+def test_an_operator_that_was_deferred(task: Any, event: Any, engine_id: str | None) -> None:
+    """It is made anew, and its event says what it ran; it knows how that ended, even if it would not have waited."""
+    (statement,) = ran(task, event=event)
+    assert (statement.engine_id, statement.outcome_known) == (engine_id, True)
+
+
+def test_what_fails_after_the_statement_is_not_its_failure() -> None:
+    """Such as a check of its result."""
+    check = operator(f"{BIGQUERY}.BigQueryCheckOperator", sql="SELECT 0", deferrable=True)
+    error = RuntimeError("Test failed.")
+    (statement,) = ran(check, error, event={"status": "success", "records": [0]})
+    assert (statement.error, statement.outcome_known) == (None, True)
+    for event in (None, {"status": "error"}):
+        (statement,) = ran(check, error, event=event)
+        assert (statement.error, statement.outcome_known) == (error, False)
+
+
+# --- the providers' own operators, resumed
+
+
+def test_redshift_data_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pytest.importorskip("airflow.providers.amazon.aws.operators.redshift_data")
+    monkeypatch.setattr(module.RedshiftDataOperator, "hook", mock.MagicMock())
+    task = module.RedshiftDataOperator(task_id="a", sql="SELECT 1", database="d", deferrable=True)
+    event = {"status": "success", "statement_id": "s-1", "message": ""}
+    task.execute_complete({}, event)
+    assert [statement.engine_id for statement in ran(task, event=event)] == ["s-1"]
+
+
+def test_a_bigquery_job_itself() -> None:
+    module = pytest.importorskip(BIGQUERY)
+    configuration = {"query": {"query": "SELECT 1"}}
+    task = module.BigQueryInsertJobOperator(task_id="a", configuration=configuration, job_id="my_job", deferrable=True)
+    event = {"status": "error", "message": "no", "job_id": JOB}
+    with pytest.raises(Exception, match="no") as raised:
+        task.execute_complete({}, event)
+    for facts, engine_id in (({"event": event}, JOB), ({"event": {"status": "error"}}, None)):
+        (statement,) = ran(task, raised.value, **facts)
+        assert (statement.engine_id, statement.error, statement.outcome_known) == (engine_id, raised.value, True)
+
+
+def test_snowflake_statements_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pytest.importorskip("airflow.providers.snowflake.operators.snowflake")
+    task = module.SnowflakeSqlApiOperator(task_id="a", sql="SELECT 1; SELECT ';'", statement_count=2, deferrable=True)
+    event = {"status": "error", "message": "no: q2", "statement_query_ids": ["q1", "q2"]}
+    with pytest.raises(Exception, match="no") as raised:
+        task.execute_complete({}, event)
+    found = ran(task, raised.value, event=event)
+    assert [(statement.text, statement.engine_id) for statement in found] == [("SELECT 1", "q1"), (" SELECT ';'", "q2")]

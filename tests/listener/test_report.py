@@ -263,6 +263,23 @@ class TestDelivered:
         assert record["queryId"] == "j-1"
         assert "query_state:unknown" in record["tags"]
 
+    def test_an_operator_that_was_deferred_is_described_with_its_event(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+    ) -> None:
+        """2.11 forgets the event before it tells of the end."""
+        module = "airflow.providers.amazon.aws.operators.redshift_data"
+        facts = {"__module__": module, "dag_id": "x", "task_id": "x", "dag": None, "sql": "SELECT 1"}
+        task = type("RedshiftDataOperator", (), facts)()
+        use(monkeypatch, tmp_path)
+        event = {"status": "success", "statement_id": "s-1"}
+        task_instance = instance(task=task, next_method="resume", next_kwargs={"event": event})
+        report.begin(task_instance)
+        task_instance.next_method = task_instance.next_kwargs = None
+        report.end(task_instance, None)
+        (record,) = sandbox.records()
+        assert record["queryId"] == "s-1"
+        assert "query_state:unknown" not in record["tags"]
+
     def test_an_operator_is_not_described_before_its_outcome_is_known(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:
