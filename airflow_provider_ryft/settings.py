@@ -11,10 +11,9 @@ import logging
 import os
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 
@@ -25,14 +24,13 @@ log = logging.getLogger(__name__)
 Context = Mapping[str, str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """The options of the ``[ryft]`` section, with their defaults."""
 
     disabled: bool = False
     conn_id: str = "ryft_default"
     tags: tuple[str, ...] = ()
-    contexts: Mapping[str, Context] = field(default_factory=lambda: MappingProxyType({}))
+    contexts: Mapping[str, Context] = MappingProxyType({})
     mask_literals: bool = False
     max_query_length: int = 1 << 20
     exclude_dags: tuple[str, ...] = ()
@@ -75,22 +73,22 @@ def parse(get: Callable[[str], str | None]) -> Settings:
 
     :param get: the text of an option by its name, or ``None`` if it is not given
     """
-    values = {}
-    for option in fields(Settings):
+    values: dict[str, Any] = {}
+    for name in Settings._fields:
         text: object = None
         try:
-            text = get(option.name)
+            text = get(name)
             if text is None or not str(text).strip():
                 continue
-            values[option.name] = _PARSERS[option.name](str(text).strip())
+            values[name] = _PARSERS[name](str(text).strip())
         except Exception as error:  # a wrong value, or a configuration file that cannot be read at this place
             taken_as = "not given"
-            if option.name in _SAFE_IF_UNREADABLE:
-                values[option.name], taken_as = _SAFE_IF_UNREADABLE[option.name]
+            if name in _SAFE_IF_UNREADABLE:
+                values[name], taken_as = _SAFE_IF_UNREADABLE[name]
             allowed = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
             log.warning(
                 "Option %s of section [%s] is %s, which cannot be used: %s. It is taken as %s.",
-                option.name,
+                name,
                 SECTION,
                 reprlib.repr(text),
                 allowed,

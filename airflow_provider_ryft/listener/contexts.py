@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -25,8 +24,7 @@ class Place(NamedTuple):
     user: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatedConnection:
+class StatedConnection(NamedTuple):
     """What an operator says of its connection, in place of the connection, which it may not hold.
 
     :param conn_type: Airflow's connection type, which is also the SQL dialect

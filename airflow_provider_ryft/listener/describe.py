@@ -18,7 +18,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -28,7 +28,6 @@ from airflow_provider_ryft import __version__
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
 from airflow_provider_ryft.ingest.stencil import Stencil
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
-from airflow_provider_ryft.listener.failures import failure_info
 from airflow_provider_ryft.listener.secrets import (
     Head,
     MaskingError,
@@ -40,7 +39,6 @@ from airflow_provider_ryft.listener.secrets import (
 )
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
-from airflow_provider_ryft.sql.masking import literals, mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 
 log = logging.getLogger(__name__)
@@ -57,8 +55,7 @@ OWN_WORDS = "(withheld: what SQL code says when it raises an exception itself)"
 SOURCE = "source:airflow"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFacts:
+class TaskFacts(NamedTuple):
     """What the queries of one try of one task have in common; a fact that is not known is ``None``.
 
     :param map_index: the position of a mapped task instance; -1 if the task is not mapped
@@ -241,6 +238,8 @@ class Describer:
         self._running.pop(statement.query_id, None)
 
     def _failure(self, error: BaseException, parts: _Parts) -> FailureInfo:
+        from airflow_provider_ryft.listener.failures import failure_info
+
         failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
         return replace(failure, failure_message=self._message(failure, parts))
 
@@ -327,6 +326,8 @@ class Describer:
         """
         if head.took_code:
             raise MaskingError("a secret has a quote in it")
+        from airflow_provider_ryft.sql.masking import mask_literals
+
         return mask_literals(head.text, spoken)
 
     def _message(self, failure: FailureInfo, parts: _Parts) -> str | None:
@@ -356,6 +357,8 @@ class Describer:
         """
         if len(parts.source) > self._settings.max_query_length:
             raise MaskingError("the literals of a text that is cut are not known")
+        from airflow_provider_ryft.sql.masking import literals
+
         left = unrepeated(message, literals(parts.source, parts.connected.dialect))
         if left is None:
             raise MaskingError("a literal is spelt in numbers")

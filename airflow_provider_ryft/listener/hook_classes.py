@@ -10,7 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from airflow_provider_ryft.listener import hook_methods
+from airflow_provider_ryft.listener import hook_methods, observation
 from airflow_provider_ryft.listener.arguments import takes_statements
 from airflow_provider_ryft.listener.calls import Kind
 from airflow_provider_ryft.listener.hook_methods import Method
@@ -106,6 +106,8 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
         try:
             if type(self) not in known:
                 _try_parts(patches, base, type(self), known)
+            if observation.task is not None:
+                observation.task.prepare()
         except BaseException as fault:
             survive(fault)
         original(self, *args, **kwargs)

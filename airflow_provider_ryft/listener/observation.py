@@ -22,7 +22,7 @@ class Observation:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._pid = os.getpid()
-        self._over = False
+        self._over = self._is_prepared = False
         self.connections: dict[str, Any] = {}  # what hooks looked up for themselves, by id
         self.engine_ids: set[str] = set()  # each belongs to one statement
         self.unfinished: set[Any] = set()  # calls whose generator was read, and not to its end
@@ -31,6 +31,12 @@ class Observation:
     def here(self) -> bool:
         """Whether this is the task's process (a child of its own is not), before the end of the task."""
         return not self._over and os.getpid() == self._pid
+
+    def prepare(self) -> None:
+        """Tell the recorder, once, that a hook is made, so that statements will follow."""
+        if not self._is_prepared and self.here:
+            self._is_prepared = True
+            self._recorder.prepare()
 
     def begin(self, text: str, hook: Any, *, connection: Any = None, elapsed: float = 0.0) -> Running:
         """Tell the recorder that an engine is asked.

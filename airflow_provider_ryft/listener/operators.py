@@ -10,19 +10,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from airflow_provider_ryft.listener.contexts import StatedConnection
-from airflow_provider_ryft.listener.statement import Statement
+if TYPE_CHECKING:
+    from airflow_provider_ryft.listener.statement import Statement
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorSql:
+class OperatorSql(NamedTuple):
     """Where an operator keeps what it ran; each is the name of an attribute, or a path of names and keys with dots.
 
     :param sql: the text, or a list of texts; several paths lead to several texts
@@ -133,6 +131,9 @@ def statements(
     ids = _ids(task, known, event)
     if known.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
         ids = [known.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
+    from airflow_provider_ryft.listener.contexts import StatedConnection
+    from airflow_provider_ryft.listener.statement import Statement
+
     stated = StatedConnection(
         conn_type=_text(_at(task, known.conn_type)) if "." in (known.conn_type or "") else known.conn_type,
         catalog=_text(_at(task, known.catalog)),

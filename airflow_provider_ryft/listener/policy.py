@@ -9,11 +9,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_ryft.listener.contexts import dialect
-from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.listener.statement import Statement
 
 AnyObject = TypeVar("AnyObject")
 
@@ -85,6 +86,8 @@ class Policy:
             return False
         if self._types is None:
             return True
+        from airflow_provider_ryft.listener.contexts import dialect
+
         types = [getattr(connection, "conn_type", None), getattr(hook, "conn_type", None), dialect(connection, hook)]
         return not _matches(self._types, types)
 

@@ -40,6 +40,9 @@ class Statement:
 class Recorder(Protocol):
     """Who is told about statements; it may be called from any thread, and whatever it raises reaches nobody."""
 
+    def prepare(self) -> None:
+        """Get ready: a hook is made, and its statements will not be long in coming."""
+
     def begin(self, statement: Statement) -> None:
         """Take note of a statement before the engine is asked."""
 

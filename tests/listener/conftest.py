@@ -37,6 +37,9 @@ class Remembering:
         assert statement.duration_ms >= 0
         self.ended.append(statement)
 
+    def prepare(self) -> None:
+        pass
+
     def drop(self, statement: Statement) -> None:
         assert statement not in self.ended
         self.first_texts.pop(self.began.index(statement))

@@ -19,6 +19,9 @@ class Counting:
     def end(self, statement: Statement) -> None:
         """Take no note."""
 
+    def prepare(self) -> None:
+        pass
+
     def drop(self, statement: Statement) -> None:
         Counting.statements -= 1
 
