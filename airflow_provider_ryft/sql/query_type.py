@@ -75,16 +75,23 @@ def _at_a_glance(sql: str, dialect: str) -> QueryType | None:
     if first is None or _is_several(sql):
         return None
     rule = _rule(dialect, first[1].upper())
-    if rule is _select and "into" not in sql.lower():
-        return QueryType.SELECT
-    return rule if isinstance(rule, QueryType) else None
+    if rule is not _select and not isinstance(rule, QueryType):
+        return None
+    lowered = sql.lower() if rule is _select or dialect == "mssql" else ""
+    if dialect == "mssql":
+        may_follow = _MAY_FOLLOW_INSERT if rule is QueryType.INSERT else _MAY_FOLLOW
+        if any(lowered.find(word, first.end()) >= 0 for word in may_follow):
+            return None
+    if isinstance(rule, QueryType):
+        return rule
+    return None if "into" in lowered else QueryType.SELECT
 
 
 _FIRST_WORD = re.compile(r"[\s\ufeff]*([A-Za-z]+)(?=\s|\(|\Z)")
 
 
 def _is_several(sql: str) -> bool:
-    """Tell whether a text may hold more than one statement."""
+    """Tell whether a text may hold more than one statement, with a semicolon between."""
     return ";" in sql.rstrip("; \t\r\n")
 
 
@@ -95,6 +102,8 @@ def _of_text(sql: str, lexicon: Lexicon, dialect: str) -> QueryType | None:
     try:
         while reader.peek():
             kinds.add(_statement(reader))
+            if dialect == "mssql":
+                kinds.update(_without_semicolons(reader))
             if not several or _Aside.BLOCK in kinds:
                 break
             reader.skip_statement()
@@ -122,11 +131,12 @@ class _Reader:
 
     def __init__(self, sql: str, lexicon: Lexicon, dialect: str) -> None:
         self.dialect = dialect
+        self.name = ""  # the last quoted name that was read, without its quotes
+        self.last = ""  # the last term that was taken
         self._tokens = self._read(sql, lexicon)
         self._next: str | None = None
 
-    @staticmethod
-    def _read(sql: str, lexicon: Lexicon) -> Iterator[str]:
+    def _read(self, sql: str, lexicon: Lexicon) -> Iterator[str]:
         from airflow_provider_ryft.sql import scanner
 
         word, other, comment = scanner.WORD, scanner.OTHER, scanner.COMMENT  # most tokens
@@ -141,6 +151,8 @@ class _Reader:
                 continue
             else:
                 term = rest.get(kind, "?")
+                if term == '"':
+                    self.name = sql[start + 1 : end - 1]
             if term:
                 count += 1
                 if count > MAX_TOKENS:
@@ -158,7 +170,7 @@ class _Reader:
         term = self.peek()
         if term in (";", ""):
             return ""
-        self._next = None
+        self._next, self.last = None, term
         return term
 
     def take_if(self, *wanted: str) -> bool:
@@ -171,9 +183,12 @@ class _Reader:
         while depth and (term := self.take()):
             depth += (term == opening) - (term == closing)
 
-    def outside(self) -> Iterator[str]:
-        """Take what is left of the statement; groups in parentheses are one term, ``()``."""
-        while term := self.take():
+    def outside(self, until: Callable[[str, str], bool] | None = None) -> Iterator[str]:
+        """Take what is left of the statement; groups in parentheses are one term, ``()``.
+
+        :param until: tells from the next term and the one before it that another statement starts there
+        """
+        while not (until and until(self.peek(), self.last)) and (term := self.take()):
             if term == "(":
                 self.skip_group("(", ")")
                 term = "()"
@@ -184,6 +199,13 @@ class _Reader:
         while self.take():
             pass
         self._next = None
+
+    def skip_groups(self) -> None:
+        """Go past the statement up to a semicolon that is not in parentheses."""
+        depth = 0
+        while (term := self.peek()) and (term != ";" or depth > 0):
+            depth += (term == "(") - (term == ")")
+            self._next = None
 
     def skip_text(self) -> None:
         """Go past everything."""
@@ -231,7 +253,7 @@ _DEEPEST = 8  # EXPLAIN ANALYZE EXPLAIN ANALYZE ...
 # --- queries
 
 
-_QUERIES = frozenset({"FROM", "SEL", "SELECT", "TABLE", "VALUES", "WITH"})
+_QUERIES = frozenset({"FROM", "PIVOT", "SEL", "SELECT", "TABLE", "UNPIVOT", "VALUES", "WITH"})
 
 
 def _in_parentheses(reader: _Reader) -> _Kind:
@@ -243,7 +265,7 @@ def _in_parentheses(reader: _Reader) -> _Kind:
 def _select(reader: _Reader, _depth: int) -> _Kind:
     """Tell a query from ``SELECT ... INTO table``."""
     before = ""
-    for term in reader.outside():
+    for term in reader.outside(until=_starts if reader.dialect == "mssql" else None):
         if term == "INTO":
             target = reader.peek()
             is_table = target in ('"', "{") or target[:1].isalpha() or target[:1] in ("_", "#")
@@ -264,7 +286,8 @@ def _from(reader: _Reader, _depth: int) -> _Kind:
 
 _AFTER_WITH = frozenset(
     {
-        "CALL", "DELETE", "FROM", "INSERT", "MERGE", "REPLACE", "SELECT", "TABLE", "UPDATE", "UPSERT", "VALUES",
+        "CALL", "DELETE", "FROM", "INSERT", "MERGE", "PIVOT", "REPLACE", "SELECT", "TABLE", "UNPIVOT", "UPDATE",
+        "UPSERT", "VALUES",
     }
 )  # fmt: skip
 
@@ -412,9 +435,9 @@ def _refresh(reader: _Reader, _depth: int) -> _Kind:
 
 _BEFORE_OBJECT = frozenset(
     {
-        "AGGREGATE", "ALTER", "BLOCKCHAIN", "CACHED", "COLUMN", "COLUMNSTORE", "DEFINER", "DUPLICATED",
-        "EDITIONABLE", "EXTERNAL", "FORCE", "GLOBAL", "HYBRID", "ICEBERG", "IMMUTABLE", "INVOKER", "JAVA", "LOCAL",
-        "LUA", "MANAGED", "MEMORY", "MULTISET", "NONEDITIONABLE", "OR", "PRIVATE", "PYTHON", "PYTHON3", "R",
+        "AGGREGATE", "ALTER", "BLOCKCHAIN", "CACHED", "COLUMN", "COLUMNSTORE", "DEFINER", "DUPLICATED", "EDITIONABLE",
+        "EXTERNAL", "FLEX", "FLEXIBLE", "FORCE", "GLOBAL", "HYBRID", "ICEBERG", "IMMUTABLE", "INVOKER", "JAVA",
+        "LOCAL", "LUA", "MANAGED", "MEMORY", "MULTISET", "NONEDITIONABLE", "OR", "PRIVATE", "PYTHON", "PYTHON3", "R",
         "REFERENCE", "REPLACE", "ROW", "ROWSTORE", "SCALAR", "SECURE", "SET", "SHARDED", "TEMP", "TEMPORARY",
         "TRANSIENT", "UNLOGGED", "VOLATILE", "=", "@", "()",
     }
@@ -430,7 +453,9 @@ def _create(reader: _Reader, _depth: int) -> _Kind:
     """Read ``CREATE`` and ``ALTER`` of what may hold a query or statements."""
     before = ""
     for term in reader.outside():
-        if term in _ROUTINES:
+        if term in ("MACRO", "RULE"):
+            reader.skip_groups()  # they may hold statements
+        elif term in _ROUTINES:
             _skip_body(reader, term)
         elif term == "TABLE":
             return QueryType.INSERT if _has_query(reader) else QueryType.DATA_DEFINITION
@@ -443,7 +468,7 @@ def _create(reader: _Reader, _depth: int) -> _Kind:
 
 def _skip_body(reader: _Reader, routine: str) -> None:
     """Go past a routine; to the end of the text if its body may hold semicolons."""
-    in_one_text = reader.dialect in ("mssql", "oracle") or routine in ("MACRO", "SCRIPT")
+    in_one_text = reader.dialect in ("mssql", "oracle") or routine == "SCRIPT"
     if in_one_text or any(term == "BEGIN" for term in reader.outside()):
         reader.skip_text()
 
@@ -452,14 +477,15 @@ def _has_query(reader: _Reader) -> bool:
     """Tell ``CREATE TABLE`` from ``CREATE TABLE ... AS SELECT``, where some dialects leave out AS."""
     if reader.peek() == "FUNCTION":
         return False
-    before = ""
-    while term := reader.take():
+    before, in_t_sql = "", reader.dialect == "mssql"
+    while not (in_t_sql and _starts(reader.peek(), before)) and (term := reader.take()):
         if term == "SELECT" or (before == "AS" and term in _CREATES_FROM):
             return True
         if term == "(":
-            while before == "AS" and reader.take_if("("):
+            may_be_query = before == "AS" or reader.dialect in ("mariadb", "mysql")
+            while may_be_query and reader.take_if("("):
                 pass
-            if before == "AS" and reader.peek() in _QUERIES:
+            if may_be_query and reader.peek() in _QUERIES:
                 return True
             reader.skip_group("(", ")")
         elif before == "AS" and reader.dialect == "teradata":
@@ -481,6 +507,7 @@ def _alter(reader: _Reader, depth: int) -> _Kind:
     _skip_name(reader)
     if reader.take_if("ON") and reader.take_if("CLUSTER"):
         _skip_name(reader)
+    reader.take_if("(")  # ClickHouse's, around each of several
     return _ALTERATIONS.get(reader.peek(), QueryType.DATA_DEFINITION)
 
 
@@ -489,7 +516,7 @@ def _skip_name(reader: _Reader) -> None:
     while part := reader.take():
         if part == "{":
             reader.skip_group("{", "}")
-        while reader.peek().startswith(("_", "{", "(")):
+        while reader.peek().startswith(("_", "{")) or (part == "IDENTIFIER" and reader.peek() == "("):
             opening = reader.take()
             reader.skip_group(opening, _CLOSING.get(opening, ""))
         if not reader.take_if("."):
@@ -510,9 +537,10 @@ def _execute(reader: _Reader, _depth: int) -> _Kind:
         return _Aside.SESSION
     name = ""
     while (term := reader.peek()) and term not in (";", "("):
+        quoted = reader.name
         reader.take()
-        if term not in (".", '"', "@", "=") and reader.peek() not in (".", "="):
-            name = term
+        if term not in (".", "@", "=") and reader.peek() not in (".", "="):
+            name = quoted.upper() if term == '"' else term
             break
     return None if name == "SP_EXECUTESQL" or (not name and reader.peek() == "(") else QueryType.DATA_DEFINITION
 
@@ -534,19 +562,21 @@ def _start(reader: _Reader, _depth: int) -> _Kind:
 
 
 def _begin(reader: _Reader, _depth: int) -> _Kind:
+    if reader.take_if("NOT"):  # DEFERRABLE, or MariaDB's ATOMIC
+        return _Aside.SESSION if reader.peek() == "DEFERRABLE" else _Aside.BLOCK
     return _Aside.SESSION if reader.peek() in _TRANSACTIONS else _Aside.BLOCK
 
 
 _TRANSACTIONS = frozenset(
     {
-        "", ";", "CONCURRENT", "DEFERRED", "DISTRIBUTED", "EXCLUSIVE", "IMMEDIATE", "ISOLATION", "NAME", "NOT",
+        "", ";", "CONCURRENT", "DEFERRABLE", "DEFERRED", "DISTRIBUTED", "EXCLUSIVE", "IMMEDIATE", "ISOLATION", "NAME",
         "READ", "TRAN", "TRANSACTION", "WORK",
     }
 )  # fmt: skip
-_T_SQL = frozenset(
+_FOLLOWING = frozenset(
     {
-        "ALTER", "CREATE", "DELETE", "DROP", "EXEC", "EXECUTE", "GRANT", "IF", "INSERT", "MERGE", "SELECT",
-        "TRUNCATE", "UPDATE", "WHILE", "WITH",
+        "ALTER", "CREATE", "DEL", "DELETE", "DROP", "EXEC", "EXECUTE", "GRANT", "IF", "INS", "INSERT", "MERGE", "SEL",
+        "SELECT", "TRUNCATE", "UPD", "UPDATE", "WHILE", "WITH",
     }
 )  # fmt: skip
 
@@ -555,11 +585,13 @@ def _before(otherwise: _Kind) -> Callable[[_Reader, int], _Kind]:
     """Make a rule for what may be followed by a statement without a semicolon between."""
 
     def rule(reader: _Reader, depth: int) -> _Kind:
+        before = ""
         for term in reader.outside():
             if term == "CURSOR":
                 return None
-            if term in _T_SQL:
+            if term in _FOLLOWING and before != "=" and _rule(reader.dialect, term):
                 return _statement_from(term, reader, depth + 1)
+            before = term
         return otherwise
 
     return rule
@@ -568,6 +600,45 @@ def _before(otherwise: _Kind) -> Callable[[_Reader, int], _Kind]:
 def _begin_t_sql(reader: _Reader, depth: int) -> _Kind:
     begun = _begin(reader, depth)
     return _before(begun)(reader, depth) if begun is _Aside.SESSION else begun
+
+
+# --- T-SQL, where a semicolon between statements may be left out
+
+
+_T_SQL = frozenset(
+    {
+        "ALTER", "BEGIN", "BULK", "CREATE", "DECLARE", "DELETE", "DENY", "DROP", "EXEC", "EXECUTE", "GRANT", "IF",
+        "INSERT", "MERGE", "REVOKE", "SELECT", "TRUNCATE", "UPDATE", "WHILE",
+    }
+)  # fmt: skip
+_CLAUSE_FOLLOWS = frozenset(
+    {
+        ",", ".", "=", "@", "AFTER", "AS", "DENY", "FOR", "FULL", "GRANT", "INNER", "LEFT", "OF", "OUTER", "REVOKE",
+        "RIGHT", "THEN",
+    }
+)  # fmt: skip
+_MAY_FOLLOW = ("into", *(word.lower() for word in sorted(_T_SQL - {"SELECT"})))
+_MAY_FOLLOW_INSERT = ("begin", "if", "merge", "while")  # all else is outranked
+
+
+def _without_semicolons(reader: _Reader) -> Iterator[_Kind]:
+    """Read the statements that follow one with no more than white space between."""
+    before = reader.last
+    for term in reader.outside():
+        if not _starts(term, before, reader.peek()):
+            before = term
+        elif term == "IF" and reader.take_if("EXISTS") and reader.peek() != "(":
+            before = "EXISTS"  # DROP TABLE IF EXISTS t
+        else:
+            yield _statement_from(term, reader, 1)
+            before = reader.last
+
+
+def _starts(term: str, before: str, after: str = "") -> bool:
+    """Tell a statement of T-SQL from a clause of one, such as ``ON DELETE CASCADE``."""
+    if term not in _T_SQL or before in _CLAUSE_FOLLOWS or (term == "MERGE" and after == "JOIN"):
+        return False
+    return before != "ON" or term not in ("DELETE", "UPDATE") or after not in ("CASCADE", "NO", "SET")
 
 
 _Rule = Callable[[_Reader, int], _Kind] | QueryType | _Aside
