@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from airflow_provider_ryft.sql.scanner import (
     BRACKET,
+    CAUTIOUS,
     COMMENT,
     DATA,
     EITHER,
@@ -23,6 +25,7 @@ from airflow_provider_ryft.sql.scanner import (
     WORD,
     Lexicon,
     Token,
+    is_known,
     readings,
     tokens,
 )
@@ -41,7 +44,7 @@ def mask_literals(sql: str, dialect: str | None = None) -> str:
 
     Masking is idempotent, and it does not change the :func:`~airflow_provider_ryft.sql.query_type.query_type` of a
     statement whose dialect is known. For other dialects the text is read in every way that dialects have, and what any
-    of them takes for a literal is masked.
+    of them takes for a literal is masked; a text too long for that is masked to its end from where they may part.
 
     The rules are those of the dialect's default settings: text for a PostgreSQL with
     ``standard_conforming_strings = off``, or for a MySQL with ``NO_BACKSLASH_ESCAPES``, is not what it looks like.
@@ -71,9 +74,32 @@ def literals(sql: str, dialect: str | None = None) -> Iterator[str]:
 
 
 def _taken(sql: str, dialect: str | None) -> Iterator[_Span]:
-    lexicons = readings(sql, dialect)
-    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon))
+    lexicons = _fewest(readings(sql, dialect))
+    if len(lexicons) > 1 and len(lexicons) * len(sql) > _READ_IN_EVERY_WAY and not is_known(dialect):
+        lexicons = (CAUTIOUS,)
+    secrets = _secrets_ahead(sql)
+    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon, secrets))
     return (span for span in _merged(spans, len(lexicons)) if span[2] is not NAME)
+
+
+_READ_IN_EVERY_WAY = 1_000_000  # characters, times readings: some tenths of a second
+
+
+@lru_cache(maxsize=256)
+def _fewest(lexicons: tuple[Lexicon, ...]) -> tuple[Lexicon, ...]:
+    """Leave out the readings that cut a text as another one does, and hide no more than that."""
+    return tuple(one for one in lexicons if not any(another in lexicons for another in _hiding_more(one)))
+
+
+def _hiding_more(lexicon: Lexicon) -> Iterator[Lexicon]:
+    """Vary what has no say in where a literal ends."""
+    kinds = ("name", "either", "string")
+    for double in kinds[kinds.index(lexicon.double) :]:
+        for dashed in {False, lexicon.dashed_names}:
+            for numbered in {False, lexicon.numbered}:
+                another = Lexicon(lexicon, double=double, dashed_names=dashed, numbered=numbered)
+                if another != lexicon:
+                    yield another
 
 
 def _merged(spans: Iterable[_Span], count: int) -> Iterator[_Span]:
@@ -106,9 +132,9 @@ def _gap(sql: str, start: int, end: int) -> str:
     return "" if at_edge or sql[start - 1].isspace() or sql[end].isspace() else " "
 
 
-def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
+def _spans(sql: str, lexicon: Lexicon, secrets_ahead: bool) -> Iterator[_Span]:
     """Yield what one reading hides, and its quoted names, in order."""
-    secrets = _Secrets(lexicon) if _SECRETS_AHEAD.search(sql) else None
+    secrets = _Secrets(lexicon) if secrets_ahead else None
     first: Token = (END, 0, 0)  # of the statement
     earlier = before = first
     for token in tokens(sql, lexicon):
@@ -118,9 +144,14 @@ def _spans(sql: str, lexicon: Lexicon) -> Iterator[_Span]:
             continue
         if before[0] is END:
             first = token
+        if secrets and lexicon.cautious and sql[start] == "[":
+            yield start, len(sql), _HIDDEN  # whether these are words of the statement is not settled
+            return
         if secrets and secrets.holds(sql, token):
             yield start, end, _HIDDEN
             token = (STRING, end, end)
+        elif kind is WORD or kind is OTHER:
+            pass
         elif kind is STRING or kind is DATA:
             yield start, end, _HIDDEN
         elif kind is PLACEHOLDER:
@@ -306,9 +337,16 @@ _SECRET_NAMES = frozenset(
     }
 )  # fmt: skip
 _SECRET_ENDS = tuple(f"_{name}" for name in sorted(_SECRET_NAMES))
-_SECRETS_AHEAD = re.compile(
-    rf"\b(?:ATTACH|IDENTIFIED|PRAGMA|SET)\b|(?:{'|'.join(sorted(_SECRET_NAMES))})\b", re.IGNORECASE
-)
+_SECRETS_AHEAD = re.compile(rf"\b(?:attach|identified|pragma|set)\b|(?:{'|'.join(sorted(_SECRET_NAMES)).lower()})\b")
+_PARTS_AHEAD = ("attach", "credential", "identified", "key", "pass", "pragma", "pwd", "secret", "set", "token")
+
+
+def _secrets_ahead(sql: str) -> bool:
+    """Tell whether there may be secrets; most texts have not even a part of the words that announce them."""
+    lowered = sql.lower()
+    return any(part in lowered for part in _PARTS_AHEAD) and bool(_SECRETS_AHEAD.search(lowered))
+
+
 _BEFORE_SECRET = frozenset("=(")
 _AFTER_SECRET = frozenset(",;)")
 _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}

@@ -63,6 +63,7 @@ class Lexicon:
     :param scripts: after ``CREATE ... SCRIPT ... AS`` comes a program in another language, to the end of the text
     :param settings: ``SET name=value`` takes the text up to the semicolon as it is
     :param word_settings: ``SET name=word`` takes the word for a string
+    :param cautious: it is no dialect's: text is cut as long as all agree, and the rest is a string
 
     It is a plain class, and not a dataclass or a named tuple, because those take longer to define than all else here.
 
@@ -97,6 +98,7 @@ class Lexicon:
     scripts: bool = False
     settings: bool = False
     word_settings: bool = False
+    cautious: bool = False
 
     def __init__(self, base: Lexicon | None = None, **traits: bool | str | None) -> None:
         changed = {**vars(base), **traits} if base else traits
@@ -139,6 +141,7 @@ _SIGNS: dict[str, tuple[_Sign, ...]] = {
     "scripts": ("script",),
     "settings": (),
     "word_settings": (),
+    "cautious": (),
 }
 """What a text, in small letters, has in it if a trait makes a difference to how it is cut: one of these at least."""
 _INDIFFERENT = Lexicon(settings=True, word_settings=True)
@@ -222,18 +225,27 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
 _ALL = tuple(dict.fromkeys(lexicon for several in _BY_DIALECT.values() for lexicon in several))
 
 
+CAUTIOUS = Lexicon(cautious=True, money=True, settings=True, word_settings=True)
+"""What hides no less than any dialect's lexicon, and may hide much more."""
+
+
+def is_known(dialect: str | None) -> bool:
+    """Tell whether it is known how a dialect cuts text into tokens."""
+    return (dialect or "").lower() in _BY_DIALECT
+
+
 def readings(text: str, dialect: str | None) -> tuple[Lexicon, ...]:
     """Return the ways to read a text: one where the dialect settles it, else every one that may differ from the others.
 
     :param dialect: an Airflow connection type; ``None`` or one that is not known: any dialect
     """
-    name = (dialect or "").lower()
-    unsettled = _unsettled(name if name in _BY_DIALECT else "")
+    name = (dialect or "").lower() if is_known(dialect) else ""
+    unsettled = _unsettled(name)
     lowered = text.lower() if unsettled else ""
     matter = tuple(trait for trait in unsettled if _has_sign(lowered, trait))
     # Engines differ in whether a lone return ends a line, and hardly ever say so.
     both_returns = "\r" in text and _has(r"\r(?!\n)", text)
-    return _distinct(name if name in _BY_DIALECT else "", matter, both_returns=both_returns)
+    return _distinct(name, matter, both_returns=both_returns)
 
 
 def _has_sign(lowered: str, trait: str) -> bool:
@@ -479,6 +491,8 @@ _NEXT_LINE = r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'"
 def _grammar(lexicon: Lexicon) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
     """Return what matches the next token of a text, and the form of each of its groups."""
     forms = [*_words(lexicon), *_comments(lexicon), *_strings(lexicon), *_names(lexicon), *_signs(lexicon)]
+    if lexicon.cautious:
+        forms = [*_undisputed(), *_signs(lexicon)]
     pattern = "|".join(f"({pattern})" for _, pattern, _ in forms)
     nothing = _form(OTHER, "")  # groups are counted from 1
     return re.compile(rf"[\s\ufeff]*(?:{pattern})").match, (nothing, *forms)
@@ -576,3 +590,40 @@ def _signs(lexicon: Lexicon) -> Iterator[_Form]:
     yield _form(NUMBER, rf"{currency}\.?[0-9]\w*(?:{fraction})?(?:(?<=[eE])[+-][0-9]\w*)?")
     yield _form(END, ";")
     yield _form(OTHER, r"\.\.|\S")
+
+
+# --- what all lexicons agree on
+
+
+def _never(_text: str, _start: int, _after: int, _stop: int) -> int:
+    return -1
+
+
+def _until_undisputed(text: str, _start: int, after: int, stop: int) -> int:
+    """End a comment that holds none."""
+    found = text.find("*/", after, stop)
+    return found + 2 if found >= 0 and text.find("/*", after, found + 1) < 0 else -1
+
+
+def _undisputed() -> Iterator[_Form]:
+    """Words, strings, names and comments that end where they end to all; where they may not, a string without end."""
+    prefix = "(?:[rRbBnNxXeE]{1,2}|[uU]&)"
+    before_data = "(?i:format|stdin|script)"
+    yield _form(STRING, rf"{before_data}(?![\w$])", _never)
+    yield _form(WORD, rf"(?!{prefix}['\"]|[nN]?[qQ]')[^\W\d][\w$]*")
+    yield _form(OTHER, "[,()=]|\\.(?![0-9.])")
+    yield _form(COMMENT, r"--(?:[ \t][^\r\n\\]*)?(?=\r?\n|\Z)")
+    yield _form(STRING, r"--|#|//|@@|/\*[mM]?!|\$(?:[^\W\d]\w*)?\$|[\u2018\u201c]|[nN]?[qQ]'", _never)
+    yield _form(COMMENT, r"/\*", _until_undisputed)
+    yield _form(COMMENT, r"\{#", _until("#}"))
+    for quote in ("'", '"', "`"):
+        # No three quotes at its beginning, and no backslash before a quote unless they are even in number.
+        inside = rf"[^{quote}\\]*(?:(?:{quote}{quote}|\\[^'\"`])[^{quote}\\]*)*"
+        if quote == "`":
+            yield _form(NAME, rf"`{inside}`(?!`)")
+        else:
+            yield _form(STRING, rf"{prefix}?{quote}(?!{quote}{quote}){inside}{quote}(?!{quote})")
+        yield _form(STRING, f"{prefix}?{quote}", _never)
+    # A name in brackets, or words and numbers.
+    yield _form(OTHER, rf"\[(?=[\w ?.,]{{0,300}}\](?!\]))(?![^\]]*{before_data})")
+    yield _form(STRING, r"\[", _never)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from services import require
 
-from airflow_provider_ryft.sql import scanner
+from airflow_provider_ryft.sql import masking, scanner
 from airflow_provider_ryft.sql.masking import literals, mask_literals
 
 UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are noisy
@@ -300,6 +300,43 @@ def test_literals_that_are_hidden_can_be_told() -> None:
     assert list(literals("SELECT a FROM t", None)) == []
 
 
+@pytest.mark.parametrize(("dialect", "sql", "expected"), CASES)
+def test_a_long_text_of_an_unknown_dialect_hides_no_less(
+    monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, expected: str
+) -> None:
+    monkeypatch.setattr(masking, "_READ_IN_EVERY_WAY", 0)
+    shown = iter(expected)
+    assert all(letter in shown for letter in re.sub(r"[?\s]", "", mask_literals(sql)))
+
+
+@UNTIMED
+@given(TEXTS, st.sampled_from(DIALECTS))
+def test_a_long_text_of_an_unknown_dialect_shows_nothing_that_a_known_one_hides(sql: str, dialect: str | None) -> None:
+    marked = sql.replace("a", "s3cret")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masking, "_READ_IN_EVERY_WAY", 0)
+        long = mask_literals(marked)
+        assert mask_literals(long) == long
+    assert mask_literals(long) == long
+    if "s3cret" not in mask_literals(marked, dialect):
+        assert "s3cret" not in long
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("(1, 'it''s C:\\\\', \"x\", `y`, NULL), ", "(?, ?, ?, `y`, NULL), "),
+        ("(1, [a b], -- c\n 'd' /* e */), ", "(?, [a b], \n ? ), "),
+        ("(1, 'C:\\'), ", None),
+    ],
+)
+def test_a_long_text_of_an_unknown_dialect_keeps_what_all_agree_on(row: str, expected: str | None) -> None:
+    count = 2 * masking._READ_IN_EVERY_WAY // len(row) // 2
+    head = "INSERT INTO t VALUES "
+    masked = mask_literals(head + row * count)
+    assert masked == (head + (expected * count if expected else "(?, ?"))
+
+
 @pytest.mark.parametrize("dialect", ["postgres", "Postgres", "POSTGRES"])
 def test_the_dialect_may_be_in_any_letters(dialect: str) -> None:
     assert mask_literals(r"SELECT 'C:\', x", dialect) == "SELECT ?, x"
@@ -309,7 +346,7 @@ ADVERSARIES = [
     "'", "/*", "$", "((", "\\", "$a$", "q'[", '"""', "/*!", "{#", "E'\\", "[", "`", "''", "a-", "1.", "1e", "-", "@@",
     ":1", "#", "--", "$1", "/*!*/", "*/", "E'\n", "''\n", "E''\n--\n", "\u2018", "r'", "set=", "copy from stdin;",
     "\\.\n", "insert format ", "identified by ", '"', '"".', "a.5", " ", "\r", "\n", "x'", "' '", "q'", "$$$", "1..",
-    "{{",
+    "{{", "[a ", "[a]", "''x", "/*/", "create secret (", "attach (", "pragma key(",
 ]  # fmt: skip
 
 
@@ -317,7 +354,9 @@ ADVERSARIES = [
 def test_the_work_is_linear_in_the_length_of_the_text(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the text takes no more than twice the steps; a step that scans on and on would not end in time here."""
     steps = _count_steps(monkeypatch)
-    for dialect in ("postgres", "mysql", "clickhouse", None):
+    every_way = masking._READ_IN_EVERY_WAY
+    for dialect, limit in [("postgres", 0), ("mysql", 0), ("clickhouse", 0), (None, every_way), (None, 0)]:
+        monkeypatch.setattr(masking, "_READ_IN_EVERY_WAY", limit)
         counts, seconds = [], []
         for size in (20_000, 40_000):
             steps.clear()
