@@ -140,8 +140,8 @@ class Call:
         """Tell whether a statement is one that the method was given."""
         return any(_same(text, self._rendered(own)) for own in self.texts)
 
-    def report(self, sql: Any, engine_id: Any) -> None:
-        """Take note of what the method told its lineage: it did run this."""
+    def report(self, sql: Any, engine_id: Any, schema: Any = None) -> None:
+        """Take note of what the method told its lineage: it did run this, perhaps in a schema that it was told."""
         if self.kind is Kind.SUBMIT or (self.kind is Kind.CHUNKS and self.running is None):
             return
         text = (
@@ -155,6 +155,7 @@ class Call:
                 return  # what told it was seen to run
             running = self._begin_late(text)
         running.statement.text = text
+        running.statement.schema = schema if isinstance(schema, str) and schema else None
         running.spent = execution_seconds(self.connection)
         running.told(engine_id)
         self._end_told(None)

@@ -173,6 +173,15 @@ def _trino(known: _Known) -> Place:
     return Place(known.extra.get("catalog", "hive"), known.schema, user)
 
 
+def _redshift(known: _Known) -> Place:
+    """Read Redshift, whose hook passes all of the extra to the driver, over the connection's fields."""
+    user = known.login
+    if known.extra.get("iam"):
+        # Without servers, the user is that of a role, which only AWS knows.
+        user = known.extra.get("db_user") or (None if known.extra.get("is_serverless") else user)
+    return Place(known.extra.get("database") or known.schema, None, known.extra.get("user") or user)
+
+
 def _snowflake(known: _Known) -> Place:
     database = known.of_hook("database") or known.of_extra("database", "extra__snowflake__")
     schema = known.of_hook("schema") or known.schema
@@ -287,7 +296,7 @@ _RULES: Mapping[str, Callable[[_Known], Place]] = {
     "pinot": _user,
     "postgres": _postgres,
     "presto": _trino,
-    "redshift": _catalog,
+    "redshift": _redshift,
     "snowflake": _snowflake,
     "spark": _nothing,
     "spark_connect": _nothing,

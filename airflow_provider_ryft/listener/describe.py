@@ -108,18 +108,19 @@ class TaskFacts(NamedTuple):
 
 
 class _Connected(NamedTuple):
-    """What the statements of one hook have in common."""
+    """What the statements of one hook, in one schema, have in common."""
 
     connection: Any
     hook: ref[Any] | None
+    schema: str | None
     dialect: str | None
     place: Place
     tags: tuple[str, ...]
 
     def fits(self, statement: Statement) -> bool:
-        """Tell whether it was worked out for the statement's very connection and hook."""
+        """Tell whether it was worked out for the statement's very connection and hook, and its schema."""
         hook = None if self.hook is None else self.hook()
-        return self.connection is statement.connection and hook is statement.hook
+        return self.connection is statement.connection and hook is statement.hook and self.schema == statement.schema
 
 
 class _Text(NamedTuple):
@@ -279,12 +280,15 @@ class Describer:
         connection, hook, conn_id = statement.connection, statement.hook, statement.conn_id
         spoken = self._part("dialect", lambda: dialect(connection, hook), None)
         found = self._part("context", lambda: place(connection, hook), Place())
+        if schema := _text(statement.schema):
+            found = found._replace(schema=schema)
         conn_type = _text(_get(connection, "conn_type")) or spoken
         found = override(found, self._settings.contexts, conn_id, spoken, conn_type)
         tags = {"conn_id": conn_id, "conn_type": conn_type}
         return _Connected(
             connection,
             self._part("hook", lambda: None if hook is None else ref(hook), None),
+            statement.schema,
             spoken,
             found,
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
@@ -316,8 +320,12 @@ class Describer:
         return _Text(reported, head.text, is_delicate, ("query_text:truncated",) if is_cut else ())
 
     def _kind(self, text: str, spoken: str | None) -> QueryType | None:
+        """Tell the type of a text; of one that is cut, only if what is cut off can hardly change it."""
         longest = self._settings.max_query_length
-        return query_type(text if len(text) <= longest else text[:longest], spoken)
+        if len(text) <= longest:
+            return query_type(text, spoken)
+        kind = query_type(text[:longest], spoken)
+        return kind if kind in _OUTRANKED_BY_NONE or _is_one_query(text, kind) else None
 
     def _without_literals(self, head: Head, spoken: str | None) -> str:
         """Mask the literals of a text that has no secrets any more.
@@ -381,6 +389,7 @@ class Describer:
 _UNTOLD = Place(), ("tags:withheld",)
 
 _LONGEST_LOOKED_AT = 1 << 16
+_LONGEST_SURVEYED = 1 << 24
 _LONGEST_SHORT = 1 << 12
 _LONGEST_NAME = 16
 _SHORTEST_QUOTED = 12
@@ -392,6 +401,20 @@ _INTERRUPTED = FailureInfo(
     error_name="TASK_INTERRUPTED",
     failure_message="The task's process ended while the statement ran. Whether the engine finished it is not known.",
 )
+
+
+# The values of a large INSERT may well hold a semicolon, and what follows them is hardly another kind of change.
+_OUTRANKED_BY_NONE = (QueryType.INSERT, QueryType.MERGE)
+
+
+def _is_one_query(text: str, kind: QueryType | None) -> bool:
+    """Tell whether a text is a single statement, and no ``SELECT ... INTO``, if that is quickly told."""
+    if len(text) > _LONGEST_SURVEYED:
+        return False
+    end = text.find(";")
+    if end >= 0 and text[end:].strip("; \t\r\n"):
+        return False
+    return kind is not QueryType.SELECT or "into" not in text.lower()
 
 
 _RAISED_BY_SQL = frozenset(

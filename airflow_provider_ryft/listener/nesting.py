@@ -188,7 +188,7 @@ def told_lineage(hook: Any, sql: Any, engine_id: Any, *, catalog: Any = None, sc
         submitted.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
     elif call is not None:
         if call.kind is Kind.ROWS or not _is_of_rows(thread.calls(hook), statement_text(sql)):
-            call.report(sql, engine_id)
+            call.report(sql, engine_id, schema)
     elif not any(isinstance(frame, Call) and frame.hook is hook for frame in thread.stack):
         running = observation.begin(statement_text(sql), hook)
         running.told(engine_id)

@@ -22,6 +22,7 @@ class Statement:
     :param duration_ms: the engine's work in milliseconds; ``None`` while it runs
     :param error: what it failed with
     :param outcome_known: whether ``error`` says how it ended; nobody waited for the end of one that was only submitted
+    :param schema: the schema that this one ran in, if its hook was told another than the connection's
     """
 
     text: str = field(repr=False)  # may be megabytes, and hold secrets
@@ -35,6 +36,7 @@ class Statement:
     duration_ms: float | None = None
     error: BaseException | None = field(default=None, repr=False)
     outcome_known: bool = True
+    schema: str | None = None
 
 
 class Recorder(Protocol):

@@ -306,6 +306,14 @@ def hive(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
     return hook
 
 
+def test_hive_tells_the_schema_that_it_was_given(recorder: Any, hive: Any) -> None:
+    """Which is Hive's default where it was given none, whatever the connection says."""
+    hive.get_records("SELECT 1")
+    hive.get_records("SELECT 2", schema="other")
+    hive.run("SELECT 3")
+    assert [statement.schema for statement in recorder.ended] == ["default", "other", None]
+
+
 def test_hive(recorder: Any, hive: Any, tmp_path: Any) -> None:
     """Statements are told, without the variables that the hook sets by itself."""
     assert hive.get_records("SELECT 1") == [(1,)]

@@ -25,6 +25,12 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], Place]] = [
     ("postgres", "schema is the database", {"schema": "lake"}, {}, Place("lake", None, "bob")),
     ("postgres", "hook's database", {"schema": "lake"}, {"database": "other"}, Place("other", None, "bob")),
     ("redshift", "schema is the database", {"schema": "dev"}, {}, Place("dev", None, "bob")),
+    ("redshift", "extra", {"schema": "dev", "extra": {"database": "x", "user": "u"}}, {}, Place("x", None, "u")),
+    ("redshift", "IAM", {"extra": {"iam": True, "db_user": "etl"}}, {}, Place(None, None, "etl")),
+    ("redshift", "IAM's user", {"extra": {"iam": True, "db_user": "etl", "user": "u"}}, {}, Place(None, None, "u")),
+    ("redshift", "IAM without one", {"extra": {"iam": True}}, {}, Place(None, None, "bob")),
+    ("redshift", "no IAM", {"extra": {"db_user": "etl"}}, {}, Place(None, None, "bob")),
+    ("redshift", "a role's user", {"extra": {"iam": True, "is_serverless": True}}, {}, Place(None, None, None)),
     ("vertica", "schema is the database", {"schema": "dev"}, {}, Place("dev", None, "bob")),
     ("mysql", "a database is a schema", {"schema": "shop"}, {}, Place(None, "shop", "bob")),
     ("mysql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, Place(None, "other", "bob")),
@@ -191,6 +197,21 @@ def test_contexts_go_before_what_was_found() -> None:
     assert override(found, contexts, "dev", "trino") == Place("lake", "gold", "etl")
     assert override(found, contexts, None, None) == found
     assert override(found, {}, "prod", "trino") == found
+
+
+@pytest.mark.parametrize("extra", [{}, {"database": "other"}, {"user": "alice"}, {"database": "o", "user": "a"}])
+def test_redshift_is_told_what_its_hook_tells_the_driver(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
+) -> None:
+    """The hook passes the whole extra to the driver, over what it took from the connection's fields."""
+    hooks = pytest.importorskip("airflow.providers.amazon.aws.hooks.redshift_sql")
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(hooks.redshift_connector, "connect", lambda **options: told.update(options))
+    held = connection("redshift", schema="dev", host="nowhere", extra=extra)
+    hook = hooks.RedshiftSQLHook()
+    monkeypatch.setattr(hook, "get_connection", lambda _id: held)
+    hook.get_conn()
+    assert place(held, hook) == Place(told["database"], None, told["user"])
 
 
 def test_a_real_hook_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,26 @@ def test_contexts_by_id_go_before_those_by_type() -> None:
     assert (query.context.catalog, query.context.schema, query.context.user) == ("by-id", "gold", None)
 
 
+def test_a_statement_may_name_its_schema() -> None:
+    """A hook that was told another schema for one statement is reported with that one; ``contexts`` goes before it."""
+    held, hook = connection("hiveserver2", schema="sales"), SimpleNamespace()
+    describes = describer()
+    for schema, expected in (("other", "other"), (None, "sales"), ("third", "third"), (" ", "sales")) * 2:
+        statement = stated(conn_id="hive", connection=held, hook=hook, schema=schema)
+        assert describes.query(statement).context.schema == expected
+        assert describes.interrupted(statement).context.schema == expected
+    statement = stated(conn_id="hive", connection=held, schema="other")
+    assert describer(contexts={"hive": {"schema": "lake"}}).query(statement).context.schema == "lake"
+
+
+def test_a_schema_that_is_named_late_is_told() -> None:
+    """What was worked out at the beginning does not hold then."""
+    describes, statement = describer(), stated(connection=connection("hiveserver2", schema="sales"))
+    assert describes.interrupted(statement).context.schema == "sales"
+    statement.schema = "other"
+    assert describes.query(statement).context.schema == "other"
+
+
 def test_contexts_need_no_connection() -> None:
     """A statement whose connection nobody held is placed by its connection's id."""
     query = describer(contexts={"lake": {"catalog": "iceberg"}}).query(stated(conn_id="lake"))
@@ -485,6 +505,35 @@ def test_gigantic_texts_are_cut(extra: int, masking: bool) -> None:
     else:
         assert "cut off" not in query.query
     assert ("xxx" in query.query) is not masking
+
+
+CUT = 1_000
+LONG_LIST = "1, " * CUT
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"SELECT {LONG_LIST} 1", QueryType.SELECT),
+        (f"SELECT {LONG_LIST} 1 ;\n", QueryType.SELECT),
+        (f"SELECT {LONG_LIST} 1; DELETE FROM t", None),
+        (f"SELECT 1; SELECT {LONG_LIST} 1", None),
+        (f"SELECT {LONG_LIST} 1 INTO t", None),
+        (f"BEGIN; SELECT {LONG_LIST} 1; DROP TABLE t", None),
+        (f"DELETE FROM t WHERE a IN ({LONG_LIST} 1)", QueryType.DELETE),
+        (f"DELETE FROM t WHERE a IN ({LONG_LIST} 1); MERGE INTO t USING s ON a WHEN MATCHED THEN DELETE", None),
+        (f"INSERT INTO t VALUES ({LONG_LIST} ';')", QueryType.INSERT),
+        (f"MERGE INTO t USING ({LONG_LIST} 1); SELECT 1", QueryType.MERGE),
+        ("SELECT 1 -- ".ljust(20 * CUT, "x"), None),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_the_type_of_a_text_that_is_cut(text: str, expected: QueryType | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its beginning does not settle what its end may outrank; how far that is looked for is bounded."""
+    monkeypatch.setattr(describe, "_LONGEST_SURVEYED", 10 * CUT, raising=False)
+    query = describer(max_query_length=CUT).query(stated(text, connection=connection("postgres")))
+    assert query.context.query_type is expected
+    assert "query_text:truncated" in query.tags
 
 
 @pytest.mark.parametrize("start", range(890, 1_010, 7))
