@@ -11,7 +11,6 @@ import logging
 import os
 import reprlib
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -155,6 +154,8 @@ def _context(name: str, context: object) -> Context:
         raise ConfigurationError(_CONTEXTS)
     for key, value in context.items():
         if key not in _CONTEXT:
+            from difflib import get_close_matches
+
             near = get_close_matches(key.lower(), _CONTEXT, n=1)
             hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(_CONTEXT)}"
             raise ConfigurationError(f"{name!r} has an unknown {key!r} ({hint}); {_CONTEXTS}")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,15 +27,7 @@ from airflow_provider_ryft import __version__
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
 from airflow_provider_ryft.ingest.stencil import Stencil
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
-from airflow_provider_ryft.listener.secrets import (
-    Head,
-    MaskingError,
-    discreet,
-    known_secrets,
-    redact,
-    redact_head,
-    unrepeated,
-)
+from airflow_provider_ryft.listener.secrets import Head, MaskingError, known_secrets, redact, redact_head
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
 from airflow_provider_ryft.sql.query_type import query_type
@@ -239,9 +230,7 @@ class Describer:
         self._running.pop(statement.query_id, None)
 
     def _failure(self, error: BaseException, parts: _Parts) -> FailureInfo:
-        from airflow_provider_ryft.listener.failures import failure_info
-
-        failure = self._part("failure", lambda: failure_info(error), _UNKNOWN)
+        failure = self._part("failure", lambda: _read_failure(error), _UNKNOWN)
         return replace(failure, failure_message=self._message(failure, parts))
 
     def _work_out(self, statement: Statement, known: tuple[object, ...]) -> _Parts:
@@ -343,9 +332,11 @@ class Describer:
         message, text = failure.failure_message, parts.text
         if not message:
             return None
-        if self._settings.mask_literals and _is_in_own_words(failure):
-            return OWN_WORDS
         try:
+            from airflow_provider_ryft.listener.discretion import discreet, is_in_own_words
+
+            if self._settings.mask_literals and is_in_own_words(failure):
+                return OWN_WORDS
             said = redact_head(message, _LONGEST_LOOKED_AT).text
             if text.redacted and len(text.redacted) >= _SHORTEST_QUOTED:
                 said = said.replace(text.redacted, "(the statement)")
@@ -365,6 +356,7 @@ class Describer:
         """
         if len(parts.source) > self._settings.max_query_length:
             raise MaskingError("the literals of a text that is cut are not known")
+        from airflow_provider_ryft.listener.discretion import unrepeated
         from airflow_provider_ryft.sql.masking import literals
 
         left = unrepeated(message, literals(parts.source, parts.connected.dialect))
@@ -417,22 +409,11 @@ def _is_one_query(text: str, kind: QueryType | None) -> bool:
     return kind is not QueryType.SELECT or "into" not in text.lower()
 
 
-_RAISED_BY_SQL = frozenset(
-    {
-        "45000", "ER_SIGNAL_EXCEPTION", "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO", "GENERIC_USER_ERROR", "P0001",
-        "RAISE_EXCEPTION", "SQLITE_CONSTRAINT_TRIGGER", "USER_RAISED_EXCEPTION",
-    }
-)  # fmt: skip
-_CODES_RAISED_BY_SQL = (("mysql", 1644, 1644), ("clickhouse", 395, 395), ("pymssql", 50_000, 1 << 31))
-"""(what is in the names of a driver's exceptions, first and last code)"""
+def _read_failure(error: BaseException) -> FailureInfo:
+    # What only a failure needs is imported with the first: most tasks have none.
+    from airflow_provider_ryft.listener.failures import failure_info
 
-
-def _is_in_own_words(failure: FailureInfo) -> bool:
-    """Tell whether an error is one that SQL code raised, with a message that may hold anything, such as data."""
-    name, code, kind = failure.error_name or "", failure.error_code or 0, (failure.failure_type or "").lower()
-    if name in _RAISED_BY_SQL or re.match(r"ORA-20\d{3}\Z", name):
-        return True
-    return any(driver in kind and first <= code <= last for driver, first, last in _CODES_RAISED_BY_SQL)
+    return failure_info(error)
 
 
 # These are the same for the statements of a connection, unless Airflow learns another secret.

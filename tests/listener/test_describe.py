@@ -21,7 +21,6 @@ from airflow_provider_ryft.listener.contexts import StatedConnection
 from airflow_provider_ryft.listener.describe import SOURCE, WITHHELD, Describer, TaskFacts
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
-from airflow_provider_ryft.sql import masking
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 SECRET = "hunter2-hunter2"
@@ -378,7 +377,7 @@ def test_a_scanner_that_fails_withholds_the_text(monkeypatch: pytest.MonkeyPatch
     def fail(*_: Any) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(masking, "mask_literals", fail)
+    monkeypatch.setattr("airflow_provider_ryft.sql.masking.mask_literals", fail)
     monkeypatch.setattr(describe, "query_type", fail)
     describes = describer(mask_literals=True)
     query = describes.query(stated("SELECT 'private'"))
