@@ -189,7 +189,12 @@ class Call:
         elif running is not None and not self.executes:
             running.end(error)
         elif not answered and (self.executes or self.kind is Kind.ROWS):
-            self._fail(running, error)
+            try:
+                self._fail(running, error)
+            except BaseException as fault:
+                survive(fault)
+                if running is not None:
+                    running.end(error)  # whosever it is
 
     def _fail(self, running: Running | None, error: BaseException) -> None:
         """End with an error, which is the engine's or the hook's, and of this statement or of another."""

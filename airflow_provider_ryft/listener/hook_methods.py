@@ -1,8 +1,8 @@
 """The functions that take the places of hooks' methods.
 
 Plain functions, not proxies: a bound method of a proxy could be neither pickled nor copied, and tasks do hand
-``hook.get_records`` to a pool of processes. Each calls the method that it wraps exactly once, with the very arguments,
-outside every ``try`` that guards what is ours.
+``hook.get_records`` to a pool of processes. Each calls the method that it wraps exactly once, with the very arguments
+(but for an iterator of rows, which is timed), outside every ``try`` that guards what is ours.
 """
 
 from __future__ import annotations

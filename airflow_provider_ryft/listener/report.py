@@ -71,6 +71,7 @@ def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
         return
     report = _take(_key(task_instance))
     if report is not None:
+        report.is_over = True
         report.add_operator(error, skipped=skipped)
         report.deliver()
 
@@ -80,6 +81,7 @@ def leave() -> None:
     report = _take(None)
     if report is not None:
         if report.error is not None:
+            report.is_over = True
             report.add_operator(report.error)
         else:
             report.add_submitted()
@@ -151,8 +153,8 @@ class Report:
     def __init__(self, settings: Settings, policy: Policy, task_instance: Any) -> None:
         self.key = _key(task_instance)
         self.pid = os.getpid()
-        self.error: Any = None
-        self._is_told = False
+        self.error: Any = None  # what it failed with, where that is told before the task's end
+        self.is_over = False  # as far as Airflow has told
         self._settings = settings
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
@@ -219,7 +221,6 @@ class Report:
             now = datetime.now(timezone.utc)
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
-            self._is_told = True
             task = self._task_instance.task
             error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
             described = operators.statements(
@@ -269,12 +270,12 @@ class Report:
         pen = self._take_pen()
         count("captured", self._counts["captured"], pen.tags)
         delivery = Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
-        delivery.run(self._counts["captured"], goes_on=not self._is_over())
+        delivery.run(self._counts["captured"], goes_on=self._goes_on())
 
-    def _is_over(self) -> bool:
-        """Tell whether the try has ended; one that is deferred or rescheduled goes on in another process."""
+    def _goes_on(self) -> bool:
+        """Tell whether the task is to go on in another process: it is deferred or rescheduled."""
         state = getattr(self._task_instance, "state", None)
-        return self._is_told or getattr(state, "value", state) in _OVER
+        return not self.is_over and getattr(state, "value", state) not in _OVER
 
     def _count(self, what: str) -> int:
         with self._lock:

@@ -237,6 +237,22 @@ def test_each_method_is_called_once_with_its_arguments(recorder: Any, sqlite: An
     assert next(rows) == (1,)  # which nobody has read
 
 
+def test_a_failure_whose_place_cannot_be_read_is_told(recorder: Any, sqlite: Any, monkeypatch: Any) -> None:
+    """Whoever it was that failed, the statement did not succeed."""
+
+    class Own(SqliteHook):
+        def get_df(self, sql: Any, *_arguments: Any, **_options: Any) -> Any:
+            return self.get_conn().execute(sql)
+
+    def fail(*_arguments: Any) -> None:
+        raise Fault
+
+    monkeypatch.setattr(failure_site.FailureSite, "__init__", fail)
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        Own(sqlite.get_conn_id()).get_df("SELECT nope")
+    assert [(statement.text, statement.error) for statement in recorder.ended] == [("SELECT nope", raised.value)]
+
+
 def test_errors_are_raised_as_they_were(recorder: Any, sqlite: Any) -> None:
     """The very exception reaches the task, with nothing in its chain from here."""
     mine = Fault("mine")
