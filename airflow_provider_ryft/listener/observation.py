@@ -46,12 +46,11 @@ class Observation:
         :param elapsed: for how many seconds it has been running
         """
         conn_id = _conn_id(hook)
+        now = datetime.now(timezone.utc)
         statement = Statement(
             text=text,
             query_id=_random_uuid(),
-            started_at=datetime.now(timezone.utc) - timedelta(seconds=elapsed)
-            if elapsed
-            else datetime.now(timezone.utc),
+            started_at=now - timedelta(seconds=elapsed) if elapsed else now,
             conn_id=conn_id,
             connection=getattr(hook, "_connection", None) or self.connections.get(conn_id or ""),
             hook=hook,
@@ -65,7 +64,7 @@ class Observation:
 
     def end(self, statement: Statement) -> None:
         """Tell the recorder that a statement has ended; after the end of the task nobody listens."""
-        if self.here:
+        if not self._over:
             try:
                 self._recorder.end(statement)
             except BaseException as fault:
@@ -73,11 +72,15 @@ class Observation:
 
     def drop(self, statement: Statement) -> None:
         """Tell the recorder that the engine was not asked after all."""
-        if self.here:
+        if not self._over:
             try:
                 self._recorder.drop(statement)
             except BaseException as fault:
                 survive(fault)
+
+    def leave(self) -> None:
+        """Observe no more, and tell nobody: this is a child of the task's process, and all of it is the parent's."""
+        self._over = True
 
     def close(self) -> None:
         """Observe no more; end what only waits for its generator to be read on."""
@@ -157,7 +160,7 @@ class Running:
         statement = self.statement
         stopped = self.stopped if error is None and not self.answered else None
         spent = (stopped or perf_counter()) - self.clock if self.spent is None else self.spent
-        statement.duration_ms = max(0.0, spent) * 1000
+        statement.duration_ms = spent * 1000 if spent > 0 else 0.0
         statement.error = error
         try:
             statement.engine_id = self._engine_id(error)
@@ -235,3 +238,13 @@ def cease() -> None:
             observation.close()
         except BaseException as fault:
             survive(fault)
+
+
+def _leave_to_the_parent() -> None:
+    global task
+    observation, task = task, None
+    if observation is not None:
+        observation.leave()
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)

@@ -16,7 +16,7 @@ from contextlib import closing
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
@@ -53,7 +53,8 @@ def test_run(recorder: Any, sqlite: Any) -> None:
     assert statement.hook is sqlite
     assert statement.server_version == sqlite3.sqlite_version
     assert statement.engine_id is None
-    assert UUID(statement.query_id).version == 4
+    assert (UUID(statement.query_id).version, UUID(statement.query_id).variant) == (4, RFC_4122)
+    assert str(UUID(statement.query_id)) == statement.query_id
 
 
 @pytest.mark.parametrize(
@@ -526,6 +527,27 @@ def test_a_child_process_is_not_the_task(recorder: Any, sqlite: Any) -> None:
     os.waitpid(child, 0)
     assert json.loads(os.read(read, 100)) == [[7], 0]
     assert recorder.began == []
+
+
+def test_a_child_that_goes_on_with_what_it_was_forked_from(recorder: Any, sqlite: Any) -> None:
+    """The end of a statement in which a process was forked is the parent's to tell."""
+
+    class Forking(SqliteHook):
+        child = 0
+
+        def get_df(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
+            with closing(self.get_conn()):
+                self.child = os.fork()
+
+    read, write = os.pipe()
+    hook = Forking(sqlite.get_conn_id())
+    hook.get_df("SELECT 1")
+    if hook.child == 0:
+        os.write(write, str(len(recorder.ended)).encode())
+        os._exit(0)
+    os.waitpid(hook.child, 0)
+    assert os.read(read, 100) == b"0"
+    assert recorder.texts == ["SELECT 1"]
 
 
 def test_bound_methods_can_be_copied_and_sent_to_processes(recorder: Any, sqlite: Any) -> None:
