@@ -63,10 +63,12 @@ def _texts(sql: Any) -> list[Any]:
     What the driver has to render, and only can with its connection, is left as it is.
     """
     if isinstance(sql, (list, tuple)):
-        return [part for item in sql for part in _texts(item)]
-    if sql is None or isinstance(sql, Iterator):
-        return []
-    return [sql if hasattr(sql, "as_string") else statement_text(sql)]
+        return [_text(part) for part in sql]
+    return [] if sql is None or isinstance(sql, Iterator) else [_text(sql)]
+
+
+def _text(sql: Any) -> Any:
+    return sql if type(sql) is str or hasattr(sql, "as_string") else statement_text(sql)
 
 
 def _insert_text(table: Any, fields: Any) -> str:

@@ -219,12 +219,14 @@ def observe_command(original: Method) -> Method:
             result = bound(self, *args, **kwargs)
         except BaseException as error:
             try:
-                _end_command(running, error)
+                if running is not None:
+                    nesting.leave_statement(running, error)
             except BaseException as fault:
                 survive(fault)
             raise
         try:
-            _end_command(running, None)
+            if running is not None:
+                nesting.leave_statement(running, None)
         except BaseException as fault:
             survive(fault)
         return result
@@ -239,11 +241,6 @@ def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if running is not None:
         thread.push(running)
     return running
-
-
-def _end_command(running: Running | None, error: BaseException | None) -> None:
-    if running is not None:
-        nesting.leave_statement(running, error)
 
 
 def observe_connecting(original: Method) -> Method:

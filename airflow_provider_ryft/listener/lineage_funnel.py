@@ -48,18 +48,7 @@ class _Listening:
 
     def add_extra(self, context: Any, key: str, value: Any) -> Any:
         try:
-            _tell(context, value)
+            nesting.told_lineage(context, value)
         except BaseException as fault:
             survive(fault)
         return self._original().add_extra(context=context, key=key, value=value)
-
-
-def _tell(hook: Any, value: dict[str, Any]) -> None:
-    """Pass on the statement, its id and where its names are; the parameters that are bound to it are not read."""
-    nesting.told_lineage(
-        hook,
-        value.get("sql"),
-        value.get("job_id"),
-        catalog=value.get("default_db"),
-        schema=value.get("default_schema"),
-    )

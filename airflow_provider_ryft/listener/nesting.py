@@ -131,7 +131,10 @@ def _end_answered(call: Call, hook: Any, cursor: Any) -> None:
 
 def _is_of_rows(calls: list[Call], text: str) -> bool:
     """Tell whether this is one of many executions of an insert that is already observed as one."""
-    return any(call.generated == text and call.kind is Kind.ROWS for call in calls)
+    for call in calls:  # noqa: SIM110  # a generator for any() costs each statement more than the rest of this
+        if call.generated == text and call.kind is Kind.ROWS:
+            return True
+    return False
 
 
 def leave_statement(running: Running, error: BaseException | None) -> None:
@@ -162,29 +165,28 @@ def _call_around() -> Call | None:
     return None
 
 
-def told_lineage(hook: Any, sql: Any, engine_id: Any, *, catalog: Any = None, schema: Any = None) -> None:
+def told_lineage(hook: Any, told: dict[str, Any]) -> None:
     """Note that a hook told its lineage that it ran a statement.
 
     :param hook: the hook
-    :param sql: the statement, as :func:`~airflow_provider_ryft.listener.driver_facts.statement_text` takes it
-    :param engine_id: the engine's id of it
-    :param catalog: the catalog of unqualified names, if the hook told it
-    :param schema: the schema of unqualified names, if the hook told it
+    :param told: the statement, as :func:`~airflow_provider_ryft.listener.driver_facts.statement_text` takes it, the
+        engine's id of it, and the catalog and the schema of unqualified names; its parameters are not read
     """
     top = thread.top
     executes = hasattr(hook, "_run_command")
     if isinstance(top, Running) and executes:
         if not top.handed_over:
-            top.told(engine_id)
+            top.told(told.get("job_id"))
         return
     observation = _audible()
     if observation is None:
         return
+    sql, engine_id, schema = told.get("sql"), told.get("job_id"), told.get("default_schema")
     call = top if isinstance(top, Call) and top.hook is hook else None
     if not executes or (call is not None and call.kind is Kind.SUBMIT):
         from airflow_provider_ryft.listener import submitted
 
-        text = statement_text(sql)
+        text, catalog = statement_text(sql), told.get("default_db")
         submitted.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
     elif call is not None:
         if call.kind is Kind.ROWS or not _is_of_rows(thread.calls(hook), statement_text(sql)):
