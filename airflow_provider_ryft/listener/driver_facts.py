@@ -105,6 +105,13 @@ def is_done(cursor: Any) -> bool:
     return isinstance(stats, dict) and stats.get("state") == "FINISHED"
 
 
+def engine_seconds(cursor: Any) -> float:
+    """Return for how long the engine has said that it was at work; only for drivers that return early."""
+    stats = getattr(cursor, "stats", None)
+    elapsed = stats.get("elapsedTimeMillis") if isinstance(stats, dict) else None
+    return elapsed / 1000 if isinstance(elapsed, (int, float)) else 0.0
+
+
 def server_version(connection: Any) -> str | None:
     """Return the engine's version where its driver has it in memory.
 

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from airflow_provider_ryft.listener.calls import Call, Kind, claim, mark_seen, thread
-from airflow_provider_ryft.listener.driver_facts import returns_early, statement_text
+from airflow_provider_ryft.listener.driver_facts import is_done, returns_early, statement_text
 from airflow_provider_ryft.listener.observation import Observation, Running, current
 
 
@@ -153,6 +153,16 @@ def leave_statement(running: Running, error: BaseException | None) -> None:
             call.answered.append(running)  # until its result has been handled
             return
     running.end(error)
+
+
+def lasts(running: Running) -> bool:
+    """Tell whether a statement goes on although its driver has returned, and no public call around it sees its end."""
+    call = _call_around()
+    return (
+        returns_early(running.cursor)
+        and not is_done(running.cursor)
+        and (call is None or call.hook is not running.statement.hook)
+    )
 
 
 def _call_around() -> Call | None:

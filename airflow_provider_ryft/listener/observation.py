@@ -7,7 +7,12 @@ from datetime import datetime, timedelta, timezone
 from time import perf_counter
 from typing import Any
 
-from airflow_provider_ryft.listener.driver_facts import cursor_engine_id, error_engine_ids, server_version
+from airflow_provider_ryft.listener.driver_facts import (
+    cursor_engine_id,
+    engine_seconds,
+    error_engine_ids,
+    server_version,
+)
 from airflow_provider_ryft.listener.statement import Recorder, Statement
 from airflow_provider_ryft.listener.survival import survive
 
@@ -24,7 +29,7 @@ class Observation:
         self._over = self._is_prepared = False
         self.connections: dict[str, Any] = {}  # what hooks looked up for themselves, by id
         self.engine_ids: set[str] = set()  # each belongs to one statement
-        self.unfinished: set[Any] = set()  # calls whose generator was read, and not to its end
+        self.unfinished: set[Any] = set()  # what has answered, and of which more may be read
 
     @property
     def here(self) -> bool:
@@ -85,8 +90,8 @@ class Observation:
     def close(self) -> None:
         """Observe no more; end what only waits for its generator to be read on."""
         try:
-            for call in list(self.unfinished):
-                call.settle(None)
+            for unfinished in list(self.unfinished):
+                unfinished.settle(None)
         finally:
             self._over = True
             self.connections.clear()
@@ -146,7 +151,19 @@ class Running:
     def answer(self) -> None:
         """Take note that the driver has returned, though the engine is still at work."""
         self.answered = True
+        self.stopped = perf_counter()
         self.statement.engine_id = self._engine_id(None)  # before the cursor is closed, and before another takes it
+
+    def settle(self, error: BaseException | None) -> None:
+        """End, once, what was answered and may have been read since; when it was is known to the engine only.
+
+        :param error: what reading it raised
+        """
+        if self in self.observation.unfinished:
+            self.observation.unfinished.discard(self)
+            answered = (self.stopped or perf_counter()) - self.clock
+            self.spent = max(answered, engine_seconds(self.cursor))
+            self.end(error)
 
     def told(self, engine_id: Any) -> None:
         """Take note of the id that the hook told its lineage, if any; what is left to do is not the engine's work."""

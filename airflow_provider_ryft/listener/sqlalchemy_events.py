@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import event
 
 from airflow_provider_ryft.listener import nesting, observation
+from airflow_provider_ryft.listener.driver_facts import is_done
 from airflow_provider_ryft.listener.observation import Running
 from airflow_provider_ryft.listener.survival import survive
 
@@ -42,12 +44,14 @@ def observe_engine(engine: Any, hook: Any) -> None:
     event.listen(engine, "do_execute_no_params", execute_no_params)
     event.listen(engine, "after_cursor_execute", _after)
     event.listen(engine, "handle_error", _on_error)
+    event.listen(engine, "checkin", _returned)
     _observed.add(engine)
 
 
 def _begin(hook: Any, cursor: Any, statement: str, context: Any) -> None:
     if _is_of_the_dialect(context.dialect):
         return
+    _end_waiting(context.root_connection.info, lambda running: is_done(running.cursor))
     running = nesting.enter_statement(hook, statement, cursor, _driver_connection(cursor), is_part=True)
     if running is not None:
         setattr(context, _MARK, running)
@@ -75,21 +79,55 @@ def _is_of_the_dialect(dialect: Any) -> bool:
     return False
 
 
-def _after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+def _after(connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
     try:
-        _end(context, None)
+        running = _running(context)
+        if running is not None and nesting.lasts(running):
+            _wait(running, connection, context)
+        elif running is not None:
+            nesting.leave_statement(running, None)
     except BaseException as fault:
         survive(fault)
 
 
 def _on_error(failure: Any) -> None:
     try:
-        _end(failure.execution_context, failure.original_exception)
+        running = _running(failure.execution_context)
+        if running is not None and running.answered:
+            running.settle(failure.original_exception)
+        elif running is not None:
+            nesting.leave_statement(running, failure.original_exception)
     except BaseException as fault:
         survive(fault)
 
 
-def _end(context: Any, error: BaseException | None) -> None:
-    running: Running | None = context.__dict__.pop(_MARK, None) if context is not None else None
-    if running is not None:
-        nesting.leave_statement(running, error)
+def _returned(_driver_connection: Any, record: Any) -> None:
+    """Note that a connection goes back to its pool: whatever its results were, nobody reads them any more."""
+    try:
+        _end_waiting(record.info, lambda _: True)
+    except BaseException as fault:
+        survive(fault)
+
+
+def _running(context: Any) -> Running | None:
+    return context.__dict__.pop(_MARK, None) if context is not None else None
+
+
+def _wait(running: Running, connection: Any, context: Any) -> None:
+    """Let a statement run on while its result is read; SQLAlchemy says when that fails, and not when it is over."""
+    running.answer()
+    running.observation.unfinished.add(running)
+    setattr(context, _MARK, running)
+    connection.info.setdefault(_MARK, []).append(running)
+
+
+def _end_waiting(info: dict[str, Any], has_ended: Callable[[Running], bool]) -> None:
+    """End what waited on a connection.
+
+    :param info: what SQLAlchemy lets others note about a connection
+    :param has_ended: which of it
+    """
+    for running in list(info.get(_MARK, ())):
+        if has_ended(running):
+            info[_MARK].remove(running)
+            running.settle(None)

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import text as clause
 
+from airflow_provider_ryft.listener import capture
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -670,6 +672,47 @@ def test_other_statements_in_a_handler(recorder: Any, lazy: Any, sqlite: Any, co
     assert len(others) >= 2
     assert set(others) == {None}
     assert len(recorder.began) == len(recorder.ended) == len(others) + 2
+
+
+@pytest.mark.parametrize("lazy", ["trino"], indirect=True)
+def test_sqlalchemy_on_a_lazy_engine(recorder: Any, lazy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement lasts as the engine says while its result is read, and fails if reading it does; once, in any case.
+
+    It has ended when the next one begins on its connection, when that goes back to its pool, or with the task.
+    """
+    page = Coordinator._page
+
+    def slow_page(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        made = page(*args, **kwargs)
+        made["stats"]["elapsedTimeMillis"] = 60_000 if made["stats"]["state"] == "FINISHED" else 1
+        return made
+
+    monkeypatch.setattr(Coordinator, "_page", slow_page)
+    engine = lazy.get_sqlalchemy_engine()
+    with engine.connect() as connection:
+        assert connection.execute(clause("SELECT 1")).fetchall() == [(1,), (2,)]
+        assert recorder.ended == []
+        connection.execute(clause("SELECT 2"))
+        assert [statement.text for statement in recorder.ended] == ["SELECT 1"]
+    with pytest.raises(Exception, match="no such column") as raised, engine.connect() as connection:
+        connection.execute(clause("SELECT bad later")).fetchall()
+    with pytest.raises(Exception, match="no such column"), engine.connect() as connection:
+        connection.execute(clause("SELECT bad now"))
+    connection = engine.connect()
+    unread = connection.execute(clause("SELECT 5"))
+    assert len(recorder.ended) == 4
+    capture.stop()
+    assert unread.fetchall() == [(1,), (2,)]
+    connection.close()
+    assert outcomes(recorder) == [
+        ("SELECT 1", "q1", True),
+        ("SELECT 2", "q2", True),
+        ("SELECT bad later", "q3", False),
+        ("SELECT bad now", "q4", False),
+        ("SELECT 5", "q5", True),
+    ]
+    assert recorder.ended[2].error is raised.value.orig
+    assert [statement.duration_ms >= 60_000 for statement in recorder.ended] == [True, False, False, False, False]
 
 
 def test_a_data_frame_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:

@@ -38,7 +38,16 @@ class Fault(BaseException):
 
 
 # The wrappers themselves, which do nothing but call what they wrap and what is tested here.
-WRAPPERS = {"_Steps.send", "_Steps.throw", "_Steps.close", "_Steps._step", "_Steps.__init__", "_after", "_on_error"}
+WRAPPERS = {
+    "_Steps.send",
+    "_Steps.throw",
+    "_Steps.close",
+    "_Steps._step",
+    "_Steps.__init__",
+    "_after",
+    "_on_error",
+    "_returned",
+}
 WRAPPERS |= {"_Listening.__init__", "_Listening.add_extra", "_Rows.__next__", "_Fetched.__next__"}
 WRAPPERS |= {f"_RowsOfGenerator.{name}" for name in ("send", "throw", "close")}
 # What is called by the listener, which guards it, or by tests.
