@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from enum import Enum
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.listener.driver_facts import execution_seconds, is_done, statement_text
-from airflow_provider_ryft.listener.failure_site import FailureSite
 from airflow_provider_ryft.listener.observation import Observation, Running
 from airflow_provider_ryft.listener.survival import survive
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.listener.failure_site import FailureSite
 
 
 class Kind(Enum):
@@ -198,6 +200,8 @@ class Call:
 
     def _fail(self, running: Running | None, error: BaseException) -> None:
         """End with an error, which is the engine's or the hook's, and of this statement or of another."""
+        from airflow_provider_ryft.listener.failure_site import FailureSite
+
         site = FailureSite(error, self.hook, self.connection)
         raised = None if site.is_of_the_caller and not self.yielded else error
         if running is not None:

@@ -115,6 +115,20 @@ def _settings() -> Settings:
     return options.read()
 
 
+def _is_of_airflow_itself(task: Any) -> bool:
+    """Tell whether an operator is none of a provider's, so that no table of these needs to be imported for it."""
+    if "airflow_provider_ryft.listener.operators" in sys.modules:  # somebody may have described this one
+        return False
+    return all(_is_of_airflow(part.__module__) for part in type(task).__mro__)
+
+
+def _is_of_airflow(module: str) -> bool:
+    package = module.partition(".")[0]
+    if package != "airflow":
+        return package in sys.stdlib_module_names
+    return not module.startswith("airflow.providers.") or module.startswith("airflow.providers.standard.")
+
+
 def _submitted(
     task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
 ) -> list[Statement]:
@@ -216,12 +230,14 @@ class Report:
         :param skipped: whether the task skipped itself
         """
         try:
+            task = self._task_instance.task
+            if _is_of_airflow_itself(task) and _SUBMITTED not in sys.modules:
+                return
             from airflow_provider_ryft.listener import operators
 
             now = datetime.now(timezone.utc)
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
-            task = self._task_instance.task
             error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
             described = operators.statements(
                 task,

@@ -237,6 +237,17 @@ class TestDelivered:
         assert record["queryState"] == "FAILED"
         assert record["context"]["queryType"] == "INSERT"
 
+    def test_the_table_of_operators_is_not_imported_for_airflow_s_own(self, tmp_path: Path) -> None:
+        """Most tasks are plain Python, and their processes are new."""
+        done = subprocess.run(
+            [sys.executable, "-c", NO_SQL],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        )
+        assert done.stdout.split()[-1:] == ["[]"], done.stdout + done.stderr
+
     def test_of_a_task_that_skipped_itself_only_what_the_engine_has_an_id_for_is_told(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:
@@ -440,3 +451,18 @@ print("RESULT", json.dumps([
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     assert json.loads(line.removeprefix("RESULT ")) == [1, ["lite"], []]
+
+
+NO_SQL = """
+import sys
+from types import SimpleNamespace
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow_provider_ryft.listener import report
+report.runs_here = lambda _: True
+facts = {"dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1, "map_index": -1}
+instance = SimpleNamespace(**facts, task=BaseOperator(task_id="t", dag=DAG("d", schedule=None)))
+report.begin(instance)
+report.end(instance, None)
+names = ("describe", "operators", "submitted", "delivery", "failures", "contexts", "secrets")
+print([name for name in names if f"airflow_provider_ryft.listener.{name}" in sys.modules])
+"""
