@@ -162,8 +162,8 @@ class Outbox:
             self._folder.complain(error)
             return []
 
-    def holds(self, stems: Collection[str]) -> int:
-        """Return the number of queries that wait, or are being sent, in some files.
+    def holds(self, stems: Collection[str]) -> int | None:
+        """Return the number of queries that wait, or are being sent, in some files; ``None`` if it can't be told.
 
         :param stems: what the names of the files begin with
         """
@@ -171,7 +171,7 @@ class Outbox:
             names = [name for place in (READY, CLAIMED) for name in self._folder.names(place)]
         except OSError as error:
             self._folder.complain(error)
-            return 0
+            return None
         return sum(name.queries for name in names if name.stem in stems)
 
     def claims(self) -> Claims:

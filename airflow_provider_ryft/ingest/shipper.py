@@ -129,6 +129,7 @@ def flush(
             courier.shipped.of_others = min(max(now - before - own, 0), courier.shipped.accepted)
         if courier.shipped.kept:
             held = outbox.holds(closed.stems)
+            held = courier.shipped.kept if held is None else held
             courier.shipped.by_others = max(courier.shipped.kept - held, 0)
             courier.shipped.kept = min(courier.shipped.kept, held)
         if store:
