@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -44,7 +45,7 @@ print("LOAD", len(set(sys.modules) - before), (time.perf_counter() - start) * 10
 
 def row(what: str, *values: str) -> None:
     """Print a line of the table."""
-    print(f"{what:<34}" + "".join(f"{value:>22}" for value in values), flush=True)
+    print(f"{what:<34}" + "".join(f"{value:>20}" for value in values), flush=True)
 
 
 def plugin_load(name: str) -> str:
@@ -57,27 +58,32 @@ def plugin_load(name: str) -> str:
     return f"{found[0][0]} modules, {min(float(milliseconds) for _, milliseconds in found):.1f} ms"
 
 
-def tasks(home: AirflowHome, name: str, **options: str) -> dict[str, tuple[float, float]]:
-    """Run tasks under a real supervisor; return what listeners and our recorder took, by task.
+def tasks(home: AirflowHome, name: str, **options: str) -> dict[tuple[str, str], tuple[float, float]]:
+    """Run tasks under a real supervisor; return what listeners and our recorder took, by task and phase.
 
     :param options: beside those of the home
     :return: the median of the wall time, and that of the time that the task's own thread worked, in milliseconds
     """
     before = dict(home.environment)
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[tuple[str, str], tuple[float, float]] = {}
     for task in ("nothing", "statement"):
         notes = home.path / f"{name}-{task}"
         home.environment.update(options, BENCHMARK=str(notes))
         home.supervise(*({"dag_id": "small_sql", "task_id": task, "run_id": f"{name}{n}"} for n in range(TASKS)))
         home.environment = dict(before)
-        spent: dict[str, dict[int, float]] = {"wall": defaultdict(float), "own": defaultdict(float)}
-        for line in notes.read_text().splitlines() if notes.exists() else ():
-            call = json.loads(line)
-            for kind, by_process in spent.items():
-                by_process[call["process"]] += call[kind]
-        wall, own = (statistics.median(by_process.values() or [0.0]) for by_process in spent.values())
-        found[task] = wall, own
+        calls = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+        for phase in ("start", "end"):
+            found[task, phase] = median_of(calls, phase, "wall"), median_of(calls, phase, "own")
     return found
+
+
+def median_of(calls: list[dict[str, Any]], phase: str, kind: str) -> float:
+    """Return the median of what the calls of a phase took, each process's taken together."""
+    by_process: dict[int, float] = defaultdict(float)
+    for call in calls:
+        if call["phase"] == phase:
+            by_process[call["process"]] += call[kind]
+    return statistics.median(by_process.values() or [0.0])
 
 
 def tasks_table() -> None:
@@ -101,7 +107,7 @@ def tasks_table() -> None:
             measured["OpenLineage, to a file"] = tasks(
                 home, "ol", AIRFLOW__RYFT__DISABLED="True", AIRFLOW__OPENLINEAGE__TRANSPORT=transport
             )
-    row("ms by the clock (of the thread)", "a task without SQL", "a task with SQL")
+    row("ms by the clock (of the thread)", "no SQL: before", "delivery", "a statement: before", "delivery")
     for name, found in measured.items():
         row(f"  {name}", *(f"{wall:.1f} ({own:.1f})" for wall, own in found.values()))
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from airflow_provider_ryft import outboxes, settings
 from airflow_provider_ryft.commands.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
-from airflow_provider_ryft.ingest.outbox import Outbox, Stats
+from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.ingest.shipper import Shipped, ship
+from airflow_provider_ryft.ingest.stats import Stats
 from airflow_provider_ryft.settings import is_url
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.ingest.disk import Disk
 from airflow_provider_ryft.ingest.folder import CLAIMED, DEAD, OPEN, READY, UNFINISHED, Folder
@@ -33,46 +33,13 @@ if TYPE_CHECKING:  # what a task does not need before it delivers is imported by
     from airflow_provider_ryft.ingest.claims import Claims
     from airflow_provider_ryft.ingest.client import Refused
     from airflow_provider_ryft.ingest.dead_letters import DeadLetter
-    from airflow_provider_ryft.ingest.state import State, StateFile
+    from airflow_provider_ryft.ingest.state import StateFile
+    from airflow_provider_ryft.ingest.stats import Contents, Stats
 
 MAX_DEAD_BYTES = 32 << 20
 MAX_DEAD_AGE = 30 * 86400.0
 
 log = logging.getLogger(__name__)
-
-
-class Contents(NamedTuple):
-    """What is in one of the outbox's folders.
-
-    :param files: how many files
-    :param queries: how many queries
-    :param bytes: how many bytes
-    :param age: seconds since the oldest file was made; 0 if there is none
-    """
-
-    files: int = 0
-    queries: int = 0
-    bytes: int = 0
-    age: float = 0.0
-
-
-class Stats(NamedTuple):
-    """What is in an outbox, and what went through it.
-
-    :param running: what tasks are writing now, and what dead ones have left
-    :param ready: what waits to be sent
-    :param claimed: what is being sent
-    :param dead: what the server refused
-    :param state: the breaker and the counters
-    :param opens_in: seconds until something may be sent again; 0 if it may
-    """
-
-    running: Contents
-    ready: Contents
-    claimed: Contents
-    dead: Contents
-    state: State
-    opens_in: float
 
 
 class Outbox:
@@ -236,6 +203,8 @@ class Outbox:
 
         :raises OSError: if it can't be read
         """
+        from airflow_provider_ryft.ingest.stats import Stats
+
         state = self.state.read()
         return Stats(
             running=self._contents(OPEN),
@@ -352,6 +321,8 @@ class Outbox:
         return self._disk.remove(self._folder.file(place, str(name)))
 
     def _contents(self, place: str) -> Contents:
+        from airflow_provider_ryft.ingest.stats import Contents
+
         names = self._folder.names(place)
         if place == OPEN:
             names = [name.holding(*self._measure(name)) for name in names]

@@ -46,7 +46,7 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
 
 
-class Replay(NamedTuple):
+class Replay:
     """What the records of a file come to.
 
     :param lines: what there is to report, by number
@@ -54,9 +54,10 @@ class Replay(NamedTuple):
     :param damaged: how many queries can't be read any more
     """
 
-    lines: dict[int, bytes]
-    interrupted: int
-    damaged: int
+    def __init__(self, lines: dict[int, bytes], interrupted: int, damaged: int) -> None:
+        self.lines = lines
+        self.interrupted = interrupted
+        self.damaged = damaged
 
 
 def replay(data: bytes) -> Replay:

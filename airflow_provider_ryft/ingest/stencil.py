@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from typing import Any
 
-from airflow_provider_ryft.ingest.query import FailureInfo, Number, Query, QueryContext, QueryState
+from airflow_provider_ryft.ingest.fields import QUERY, Field, Number, QueryState, pieces
 
 _GAPS = ("query_id", "query", "timestamp", "duration_ms")
 
@@ -12,51 +14,67 @@ _GAPS = ("query_id", "query", "timestamp", "duration_ms")
 class Stencil:
     """What many queries have in common, checked and written once; what it lacks is checked and written for each.
 
-    :param context: where they ran
+    :param context: where they ran: the attributes of a :class:`~airflow_provider_ryft.ingest.query.QueryContext`
     :param query_state: how they ended
     :param tags: their labels
-    :param failure_info: why they failed
+    :param failure_info: why they failed: the attributes of a :class:`~airflow_provider_ryft.ingest.query.FailureInfo`
     :raises InvalidQueryError: for a value that the API would not take
     """
 
-    __slots__ = ("_form", "_keys")
+    __slots__ = ("_form",)
 
     def __init__(
         self,
         *,
-        context: QueryContext,
+        context: Mapping[str, Any],
         query_state: QueryState,
         tags: tuple[str, ...] = (),
-        failure_info: FailureInfo | None = None,
+        failure_info: Mapping[str, Any] | None = None,
     ) -> None:
-        alike = Query(
-            context=context,
-            query_id="?",
-            query="",
-            query_state=query_state,
-            timestamp=datetime(1970, 1, 1, tzinfo=timezone.utc),
-            duration_ms=0,
-            tags=tags,
-            failure_info=failure_info,
-        )
-        pieces = {attribute: piece.replace("%", "%%") for attribute, piece in alike.pieces().items()}
-        keys = [Query.key(attribute) for attribute in _GAPS]
-        pieces.update(zip(_GAPS, (f'"{key.path}":%s' for key in keys), strict=True))
-        self._form = f"{{{','.join(pieces.values())}}}"
-        self._keys = keys
+        alike = {
+            "context": context,
+            "query_id": "?",
+            "query": "",
+            "query_state": query_state,
+            "timestamp": datetime(1970, 1, 1, tzinfo=timezone.utc),
+            "duration_ms": 0,
+            "tags": tags,
+            "failure_info": failure_info,
+        }
+        kept = {attribute: field.accept(alike[attribute]) for attribute, field in QUERY.items()}
+        form = {attribute: piece.replace("%", "%%") for attribute, piece in pieces(QUERY, kept).items()}
+        form.update((attribute, f'"{QUERY[attribute].path}":%s') for attribute in _GAPS)
+        self._form = f"{{{','.join(form.values())}}}"
 
-    def encode(self, query_id: str, query: str, timestamp: datetime, duration_ms: Number) -> bytes:
+    def encode(self, query_id: str, query: str, timestamp: str, duration_ms: Number) -> bytes:
         """Return one query as :meth:`Query.encode` would.
 
-        :raises InvalidQueryError: for a value that the API would not take
+        :param query_id: as :func:`written_id` gives it
+        :param query: as :func:`written_text` gives it
+        :param timestamp: as :func:`written_time` gives it
+        :param duration_ms: as it is
+        :raises InvalidQueryError: for a duration that the API would not take
         """
-        of_id, of_text, of_time, of_duration = self._keys
-        return (
-            self._form
-            % (
-                of_id.write(of_id.check(of_id.path, query_id)),
-                of_text.write(of_text.check(of_text.path, query)),
-                of_time.write(of_time.check(of_time.path, timestamp)),
-                of_duration.write(of_duration.check(of_duration.path, duration_ms)),
-            )
-        ).encode()
+        return (self._form % (query_id, query, timestamp, _written(_DURATION, duration_ms))).encode()
+
+
+def written_id(query_id: str) -> str:
+    """Check and write the id of a query."""
+    return _written(_ID, query_id)
+
+
+def written_text(query: str) -> str:
+    """Check and write the text of a query."""
+    return _written(_TEXT, query)
+
+
+def written_time(timestamp: datetime) -> str:
+    """Check and write when a query started."""
+    return _written(_TIME, timestamp)
+
+
+def _written(field: Field, value: object) -> str:
+    return field.write(field.check(field.path, value))
+
+
+_ID, _TEXT, _TIME, _DURATION = (QUERY[attribute] for attribute in _GAPS)

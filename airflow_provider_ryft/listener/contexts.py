@@ -39,12 +39,13 @@ class StatedConnection(NamedTuple):
     user: str | None = None
 
 
-class _Known(NamedTuple):
+class _Known:
     """A connection, its extra and its hook, each of which may be absent."""
 
-    connection: Any
-    extra: Mapping[str, Any]
-    hook: Any
+    def __init__(self, connection: Any, extra: Mapping[str, Any], hook: Any) -> None:
+        self.connection = connection
+        self.extra = extra
+        self.hook = hook
 
     @property
     def login(self) -> Any:

@@ -16,21 +16,23 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import cache, lru_cache
-from typing import Any, NamedTuple, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import ref
 
 from airflow_provider_ryft import __version__
-from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
-from airflow_provider_ryft.ingest.stencil import Stencil
+from airflow_provider_ryft.ingest.fields import ErrorType, QueryState, QueryType
+from airflow_provider_ryft.ingest.stencil import Stencil, written_id, written_text, written_time
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
-from airflow_provider_ryft.listener.secrets import Head, MaskingError, known_secrets, redact, redact_head
+from airflow_provider_ryft.listener.secrets import Head, Known, MaskingError, known_secrets, redact, redact_head
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
 from airflow_provider_ryft.sql.query_type import query_type
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.query import FailureInfo
 
 log = logging.getLogger(__name__)
 
@@ -98,23 +100,37 @@ class TaskFacts(NamedTuple):
         return tags + [f"dag_tag:{tag}" for tag in self.dag_tags]
 
 
-class _Connected(NamedTuple):
+class _Connected:
     """What the statements of one hook, in one schema, have in common."""
 
-    connection: Any
-    hook: ref[Any] | None
-    schema: str | None
-    dialect: str | None
-    place: Place
-    tags: tuple[str, ...]
+    __slots__ = ("_connection", "_forms", "_hook", "_schema", "dialect", "place", "tags")
+
+    def __init__(
+        self, statement: Statement, hook: ref[Any] | None, dialect: str | None, place: Place, tags: tuple[str, ...]
+    ) -> None:
+        self._connection = statement.connection
+        self._hook = hook
+        self._schema = statement.schema
+        self.dialect = dialect
+        self.place = place
+        self.tags = tags
+        self._forms: tuple[Known | None, dict[object, _Form]] = None, {}
+
+    def forms(self, known: Known) -> dict[object, _Form]:
+        """Return the forms that are without the secrets that are known, to look into and to add to."""
+        of, forms = self._forms  # at one stroke, because another thread may know of another secret
+        if of is not known:
+            forms = {}
+            self._forms = known, forms
+        return forms
 
     def fits(self, statement: Statement) -> bool:
         """Tell whether it was worked out for the statement's very connection and hook, and its schema."""
-        hook = None if self.hook is None else self.hook()
-        return self.connection is statement.connection and hook is statement.hook and self.schema == statement.schema
+        hook = None if self._hook is None else self._hook()
+        return self._connection is statement.connection and hook is statement.hook and self._schema == statement.schema
 
 
-class _Text(NamedTuple):
+class _Text:
     """A statement's text on its way out.
 
     :param reported: as it is reported
@@ -123,48 +139,88 @@ class _Text(NamedTuple):
     :param tags: what was done to it
     """
 
-    reported: str
-    redacted: str | None = None
-    is_delicate: bool = True
-    tags: tuple[str, ...] = ()
+    __slots__ = ("is_delicate", "redacted", "reported", "tags")
+
+    def __init__(
+        self, reported: str, redacted: str | None, *, is_delicate: bool = True, tags: tuple[str, ...] = ()
+    ) -> None:
+        self.reported = reported
+        self.redacted = redacted
+        self.is_delicate = is_delicate
+        self.tags = tags
 
 
-class _Forms(NamedTuple):
-    """How the queries of statements are written that have all but their text, id and times in common."""
+class _Form:
+    """What the queries of statements have in common that differ in their text, id and times.
 
-    interrupted: Stencil
-    finished: Stencil
-
-
-class _Parts(NamedTuple):
-    """What was worked out for a statement when it began; its end needs no more, unless something has changed.
-
-    :param source: the statement's own text
-    :param connected: what its connection says
-    :param known: what stands for the secrets that were known
-    :param server_version: the engine's version
-    :param text: its text on its way out
-    :param context: where it runs
-    :param tags: those that do not depend on how it ends
+    :param context: the attributes of their context
+    :param tags: those that do not depend on how a statement ends
     """
 
-    source: str
-    connected: _Connected
-    known: tuple[object, ...]
-    server_version: str | None
-    text: _Text
-    context: QueryContext
-    tags: tuple[str, ...]
+    __slots__ = ("context", "finished", "interrupted", "tags")
 
-    def fit(self, statement: Statement, known: tuple[object, ...]) -> bool:
+    def __init__(self, context: Mapping[str, Any], tags: tuple[str, ...]) -> None:
+        self.context = context
+        self.tags = tags
+        self.finished = Stencil(context=context, query_state=QueryState.FINISHED, tags=tags)
+        self.interrupted = Stencil(
+            context=context,
+            query_state=QueryState.FAILED,
+            tags=(*tags, "duration:unknown"),
+            failure_info=INTERRUPTED,
+        )
+
+
+class _Parts:
+    """What was worked out for a statement when it began; its end needs no more, unless something has changed.
+
+    :param statement: as it is then
+    :param connected: what its connection says
+    :param known: the secrets that were known
+    :param text: its text on its way out
+    :param form: what it has in common with others
+    """
+
+    __slots__ = (
+        "_server_version",
+        "_started_at",
+        "_written_time",
+        "connected",
+        "form",
+        "known",
+        "source",
+        "text",
+        "written_id",
+        "written_text",
+    )
+
+    def __init__(self, statement: Statement, connected: _Connected, known: Known, text: _Text, form: _Form) -> None:
+        self.source = statement.text
+        self._server_version = statement.server_version
+        self.connected = connected
+        self.known = known
+        self.text = text
+        self.form = form
+        self.written_id = written_id(_query_id(statement))
+        self.written_text = written_text(text.reported)
+        self._started_at: datetime | None = None
+        self._written_time = ""
+
+    def fit(self, statement: Statement, known: Known) -> bool:
         """Tell whether they were worked out for the statement as it is now, and with the secrets that are known now."""
         return (
-            self.text.redacted is not None
-            and self.known == known
+            self.known is known
+            and self.text.redacted is not None
             and self.source == statement.text
-            and self.server_version == statement.server_version
+            and self._server_version == statement.server_version
             and self.connected.fits(statement)
         )
+
+    def written_time(self, started_at: datetime) -> str:
+        """Write when the statement started, once for its beginning and its end."""
+        if started_at is not self._started_at:
+            self._started_at, self._written_time = started_at, written_time(started_at)
+        return self._written_time
 
 
 class Describer:
@@ -179,7 +235,6 @@ class Describer:
         self._tags = (*facts.tags(), *settings.tags)
         self._connected: dict[str | None, _Connected] = {}
         self._running: dict[str, _Parts] = {}
-        self._last_masked: tuple[object, tuple[Place, tuple[str, ...]]] | None = None
         self.left_out: Counter[str] = Counter()
 
     def begun(self, statement: Statement) -> bytes:
@@ -191,9 +246,9 @@ class Describer:
         :return: the encoded query
         """
         parts = self._running[statement.query_id] = self._work_out(statement, known_secrets())
-        form = _forms(parts.context, parts.tags).interrupted
         started_at = _aware(statement.started_at)
-        return form.encode(_query_id(statement), parts.text.reported, started_at, _since(started_at))
+        form, time = parts.form.interrupted, parts.written_time(started_at)
+        return form.encode(parts.written_id, parts.written_text, time, _since(started_at))
 
     def ended(self, statement: Statement) -> bytes:
         """Describe a statement that has ended.
@@ -208,56 +263,85 @@ class Describer:
         parts = self._running.pop(statement.query_id, None)
         if parts is None or not parts.fit(statement, known):
             parts = self._work_out(statement, known)
-        started_at, duration, tags = _aware(statement.started_at), _duration(statement.duration_ms), parts.tags
-        if duration is None:
-            duration, tags = _since(started_at), (*tags, "duration:estimated")
-        if statement.error is None:
-            form = _forms(parts.context, tags).finished
-            return form.encode(_query_id(statement), parts.text.reported, started_at, duration)
-        return Query(
-            context=parts.context,
-            query_id=_query_id(statement),
-            query=parts.text.reported,
-            query_state=QueryState.FAILED,
-            timestamp=started_at,
-            duration_ms=duration,
-            tags=tags,
-            failure_info=self._failure(statement.error, parts),
-        ).encode()
+        started_at, duration = _aware(statement.started_at), _duration(statement.duration_ms)
+        if statement.error is not None or duration is None:
+            return self._odd(statement, parts, started_at, duration)
+        query_id = written_id(_query_id(statement)) if statement.engine_id else parts.written_id
+        return parts.form.finished.encode(query_id, parts.written_text, parts.written_time(started_at), duration)
 
     def forget(self, statement: Statement) -> None:
         """Forget a statement that began, and is not to be described after all."""
         self._running.pop(statement.query_id, None)
 
+    def _odd(self, statement: Statement, parts: _Parts, started_at: datetime, duration: float | None) -> bytes:
+        """Describe a statement that has failed, or whose duration is not known."""
+        # What only these need is imported with the first of them: most tasks have none.
+        from airflow_provider_ryft.ingest.query import Query, QueryContext
+
+        tags = parts.form.tags
+        return Query(
+            context=QueryContext(**parts.form.context),
+            query_id=_query_id(statement),
+            query=parts.text.reported,
+            query_state=QueryState.FINISHED if statement.error is None else QueryState.FAILED,
+            timestamp=started_at,
+            duration_ms=_since(started_at) if duration is None else duration,
+            tags=(*tags, "duration:estimated") if duration is None else tags,
+            failure_info=None if statement.error is None else self._failure(statement.error, parts),
+        ).encode()
+
     def _failure(self, error: BaseException, parts: _Parts) -> FailureInfo:
-        failure = self._part("failure", lambda: _read_failure(error), _UNKNOWN)
+        from dataclasses import replace
+
+        from airflow_provider_ryft.ingest.query import FailureInfo
+        from airflow_provider_ryft.listener.failures import failure_info
+
+        unknown = FailureInfo(error_type=ErrorType.USER_ERROR)
+        failure = self._part("failure", lambda: failure_info(error), unknown)
         return replace(failure, failure_message=self._message(failure, parts))
 
-    def _work_out(self, statement: Statement, known: tuple[object, ...]) -> _Parts:
+    def _work_out(self, statement: Statement, known: Known) -> _Parts:
         connected = self._connection(statement)
         text = self._text(statement.text, connected.dialect)
-        kind = self._part("query type", lambda: self._kind(statement.text, connected.dialect), None)
-        where, described = self._masked_once(connected, known)
-        version = statement.server_version
-        return _Parts(
-            source=statement.text,
-            connected=connected,
-            known=known,
-            server_version=version,
-            text=text,
-            context=_context(where, kind, _text(version)),
-            tags=(SOURCE, *described, *text.tags, *(() if statement.outcome_known else ("query_state:unknown",))),
-        )
+        kind = self._kind(statement.text, connected.dialect)
+        form = self._form(statement, connected, known, text.tags, kind)
+        return _Parts(statement, connected, known, text, form)
+
+    def _form(
+        self, statement: Statement, connected: _Connected, known: Known, tags: tuple[str, ...], kind: QueryType | None
+    ) -> _Form:
+        """Find the form of a statement among those of its connection, or make it."""
+        forms = connected.forms(known)
+        key = kind, statement.server_version, statement.outcome_known, tags
+        form = forms.get(key)
+        if form is None:
+            masked = self._masked(connected.place, (*self._tags, *connected.tags))
+            place, described = masked or (Place(), ("tags:withheld",))
+            form = _Form(
+                {
+                    **place._asdict(),
+                    "query_type": kind,
+                    "server_version": _text(statement.server_version),
+                    "user_agent": _user_agent(),
+                },
+                (SOURCE, *described, *tags, *(() if statement.outcome_known else ("query_state:unknown",))),
+            )
+            if masked is not None:
+                forms[key] = form
+        return form
 
     def _part(self, name: str, read: Callable[[], Part], otherwise: Part) -> Part:
         """Read one part of a description; if that fails the part is left out, and the rest is reported."""
         try:
             return read()
         except Exception as error:
-            # The message of the error may quote what it is about: only its type is told.
-            self.left_out[name] += 1
-            log.debug("The %s of a statement cannot be told: %s", name, type(error).__name__)
+            self._leave_out(name, error)
             return otherwise
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        # The message of the error may quote what it is about: only its type is told.
+        self.left_out[name] += 1
+        log.debug("The %s of a statement cannot be told: %s", name, type(error).__name__)
 
     def _connection(self, statement: Statement) -> _Connected:
         known = self._connected.get(statement.conn_id)
@@ -275,21 +359,12 @@ class Describer:
         found = override(found, self._settings.contexts, conn_id, spoken, conn_type)
         tags = {"conn_id": conn_id, "conn_type": conn_type}
         return _Connected(
-            connection,
+            statement,
             self._part("hook", lambda: None if hook is None else ref(hook), None),
-            statement.schema,
             spoken,
             found,
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
-
-    def _masked_once(self, connected: _Connected, known: tuple[object, ...]) -> tuple[Place, tuple[str, ...]]:
-        """Return :meth:`_masked`: the same for all statements of a connection, until a secret becomes known."""
-        asked = (connected.place, connected.tags, known)
-        last = self._last_masked
-        if last is None or last[0] != asked or last[1] == _UNTOLD:
-            last = self._last_masked = (asked, self._masked(connected.place, (*self._tags, *connected.tags)))
-        return last[1]
 
     def _text(self, text: str, spoken: str | None) -> _Text:
         """Mask a text, then cut it, so that nothing survives by being cut in half."""
@@ -300,21 +375,26 @@ class Describer:
         except Exception as error:
             self.left_out["text"] += 1
             log.debug("The text of a statement is withheld: %s", type(error).__name__)
-            return _Text(WITHHELD, tags=("query_text:withheld",))
+            return _Text(WITHHELD, None, tags=("query_text:withheld",))
         is_cut = len(text) > longest
         if is_cut:
             mark = f"\n/* cut off by airflow_provider_ryft: it has {len(text)} characters, {longest} are allowed */"
             reported = reported[: longest - len(mark)] + mark
         is_delicate = self._settings.mask_literals or is_cut or head.had_secret
-        return _Text(reported, head.text, is_delicate, ("query_text:truncated",) if is_cut else ())
+        tags = ("query_text:truncated",) if is_cut else ()
+        return _Text(reported, head.text, is_delicate=is_delicate, tags=tags)
 
     def _kind(self, text: str, spoken: str | None) -> QueryType | None:
         """Tell the type of a text; of one that is cut, only if what is cut off can hardly change it."""
         longest = self._settings.max_query_length
-        if len(text) <= longest:
-            return query_type(text, spoken)
-        kind = query_type(text[:longest], spoken)
-        return kind if kind in _OUTRANKED_BY_NONE or _is_one_query(text, kind) else None
+        try:
+            if len(text) <= longest:
+                return query_type(text, spoken)
+            kind = query_type(text[:longest], spoken)
+            return kind if kind in _OUTRANKED_BY_NONE or _is_one_query(text, kind) else None
+        except Exception as error:
+            self._leave_out("query type", error)
+            return None
 
     def _without_literals(self, head: Head, spoken: str | None) -> str:
         """Mask the literals of a text that has no secrets any more.
@@ -364,8 +444,8 @@ class Describer:
             raise MaskingError("a literal is spelt in numbers")
         return left
 
-    def _masked(self, place: Place, tags: Sequence[str]) -> tuple[Place, tuple[str, ...]]:
-        """Mask all short texts of a description at once; what cannot be checked for secrets is left out."""
+    def _masked(self, place: Place, tags: Sequence[str]) -> tuple[Place, tuple[str, ...]] | None:
+        """Mask all short texts of a description at once; ``None`` if they cannot be checked for secrets."""
         texts = [_bounded(text) for text in (*(part or "" for part in place), *tags)]
         try:
             masked = redact(_BETWEEN.join(texts))
@@ -374,11 +454,9 @@ class Describer:
         except MaskingError as error:
             self.left_out["tags and context"] += 1
             log.debug("The tags and the context of a statement are withheld: %s", error)
-            return _UNTOLD
+            return None
         return _split(masked)
 
-
-_UNTOLD = Place(), ("tags:withheld",)
 
 _LONGEST_LOOKED_AT = 1 << 16
 _LONGEST_SURVEYED = 1 << 24
@@ -387,12 +465,11 @@ _LONGEST_NAME = 16
 _SHORTEST_QUOTED = 12
 _BETWEEN = "\0"
 
-_UNKNOWN = FailureInfo(error_type=ErrorType.USER_ERROR)
-_INTERRUPTED = FailureInfo(
-    error_type=ErrorType.EXTERNAL,
-    error_name="TASK_INTERRUPTED",
-    failure_message="The task's process ended while the statement ran. Whether the engine finished it is not known.",
-)
+INTERRUPTED = {
+    "error_type": ErrorType.EXTERNAL,
+    "error_name": "TASK_INTERRUPTED",
+    "failure_message": "The task's process ended while the statement ran. Whether the engine finished it is not known.",
+}
 
 
 # The values of a large INSERT may well hold a semicolon, and what follows them is hardly another kind of change.
@@ -409,44 +486,10 @@ def _is_one_query(text: str, kind: QueryType | None) -> bool:
     return kind is not QueryType.SELECT or "into" not in text.lower()
 
 
-def _read_failure(error: BaseException) -> FailureInfo:
-    # What only a failure needs is imported with the first: most tasks have none.
-    from airflow_provider_ryft.listener.failures import failure_info
-
-    return failure_info(error)
-
-
-# These are the same for the statements of a connection, unless Airflow learns another secret.
-@lru_cache(maxsize=64)
 def _split(masked: str) -> tuple[Place, tuple[str, ...]]:
     parts = [_cut(text, LONGEST_TAG) for text in masked.split(_BETWEEN)]
     size = len(Place._fields)
     return Place(*(part or None for part in parts[:size])), tuple(parts[size:])
-
-
-@lru_cache(maxsize=64)
-def _context(where: Place, kind: QueryType | None, server_version: str | None) -> QueryContext:
-    return QueryContext(
-        catalog=where.catalog,
-        schema=where.schema,
-        query_type=kind,
-        server_version=server_version,
-        user=where.user,
-        user_agent=_user_agent(),
-    )
-
-
-@lru_cache(maxsize=64)
-def _forms(context: QueryContext, tags: tuple[str, ...]) -> _Forms:
-    return _Forms(
-        Stencil(
-            context=context,
-            query_state=QueryState.FAILED,
-            tags=(*tags, "duration:unknown"),
-            failure_info=_INTERRUPTED,
-        ),
-        Stencil(context=context, query_state=QueryState.FINISHED, tags=tags),
-    )
 
 
 @cache

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from airflow_provider_ryft.exceptions import InvalidQueryError, RyftError
-from airflow_provider_ryft.ingest.query import instant
+from airflow_provider_ryft.ingest.fields import instant
 
 try:
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError

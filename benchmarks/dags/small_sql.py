@@ -21,22 +21,25 @@ except ImportError:
 
 
 @contextmanager
-def noted() -> Iterator[None]:
-    """Write down the time that something takes by the clock, and that of this thread's own work, in milliseconds."""
+def noted(phase: str) -> Iterator[None]:
+    """Write down the time that something takes by the clock, and that of this thread's own work, in milliseconds.
+
+    :param phase: which part of the task's time it belongs to
+    """
     wall, own = perf_counter(), thread_time()
     yield
     spent = {"wall": (perf_counter() - wall) * 1e3, "own": (thread_time() - own) * 1e3}
     if "BENCHMARK" in os.environ:
         with open(os.environ["BENCHMARK"], "a") as file:
-            file.write(json.dumps({"process": os.getpid(), **spent}) + "\n")
+            file.write(json.dumps({"process": os.getpid(), "phase": phase, **spent}) + "\n")
 
 
 calls: list[Any] = []
 
 
-def before(*_arguments: Any) -> None:
+def before(event: str, *_arguments: Any) -> None:
     """Note that listeners are called."""
-    calls.append(noted())
+    calls.append(noted("start" if event == "on_task_instance_running" else "end"))
     calls[-1].__enter__()
 
 
@@ -52,7 +55,7 @@ def watch_the_recorder() -> None:
     """Note what is done in the task's thread when a statement begins and when it ends, the first time with imports."""
     report = sys.modules.get("airflow_provider_ryft.listener.report")
     for name in ("prepare", "begin", "end") if report else ():
-        setattr(report.Report, name, noted()(getattr(report.Report, name)))
+        setattr(report.Report, name, noted("start")(getattr(report.Report, name)))
 
 
 @dag(schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False)

@@ -15,9 +15,11 @@ from services import require
 
 from airflow_provider_ryft.ingest.query import QueryType
 from airflow_provider_ryft.sql import query_type as module, scanner
+from airflow_provider_ryft.sql.first_word import settled_by_first_word
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 from airflow_provider_ryft.sql.scanner import readings
+from airflow_provider_ryft.sql.statement_kind import type_of
 
 SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryType.DESCRIBE, QueryType.INSERT
 UPDATE, DELETE, MERGE, ANALYZE = QueryType.UPDATE, QueryType.DELETE, QueryType.MERGE, QueryType.ANALYZE
@@ -421,8 +423,9 @@ DIALECTS = st.sampled_from(
 @UNTIMED
 @given(TEXTS, DIALECTS)
 def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
-    seen = module._at_a_glance(sql, dialect)
-    assert seen is None or {seen} == {module._of_text(sql, lexicon, dialect) for lexicon in readings(sql, dialect)}
+    seen = settled_by_first_word(sql, dialect)
+    read = {type_of(sql, lexicon, dialect, module.MAX_TOKENS) for lexicon in readings(sql, dialect)}
+    assert seen is None or {seen} == read
 
 
 @pytest.mark.parametrize("dialect", ["postgres", None])
