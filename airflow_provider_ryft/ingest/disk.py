@@ -61,19 +61,24 @@ class Disk:
 
     def append(self, descriptor: int, data: bytes) -> None:
         """Append bytes: all of them, or none as far as that can be undone."""
-        start = os.lseek(descriptor, 0, os.SEEK_END)
+        written = 0
         try:
             written = os.write(descriptor, data)
             while written < len(data):
                 written += os.write(descriptor, memoryview(data)[written:])
         except OSError:
             with suppress(OSError):
-                os.ftruncate(descriptor, start)
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
             raise
 
     def overwrite(self, descriptor: int, position: int, data: bytes) -> None:
         """Put bytes in the place of others, for which a full disk has room too."""
-        os.pwrite(descriptor, data, position)
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)  # with it, Linux appends wherever it is told to
+        try:
+            os.pwrite(descriptor, data, position)
+        finally:
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
 
     def sync(self, descriptor: int) -> None:
         """Wait until a file would survive a power cut."""
@@ -147,7 +152,7 @@ def _sync(path: str, flags: int) -> None:
 
 def _open_locked(path: str, flags: int) -> int | None:
     """Open and lock a file; give it up if it is locked, or was removed or renamed meanwhile."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, PRIVATE_FILE)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | flags, PRIVATE_FILE)
     try:
         opened = os.fstat(descriptor)
         if stat.S_IMODE(opened.st_mode) != PRIVATE_FILE:

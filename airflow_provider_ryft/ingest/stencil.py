@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -55,7 +56,9 @@ class Stencil:
         :param duration_ms: as it is
         :raises InvalidQueryError: for a duration that the API would not take
         """
-        return (self._form % (query_id, query, timestamp, _written(_DURATION, duration_ms))).encode()
+        plain = type(duration_ms) is float and 0.0 <= duration_ms < math.inf  # most are
+        duration = repr(duration_ms) if plain else _written(_DURATION, duration_ms)
+        return (self._form % (query_id, query, timestamp, duration)).encode()
 
 
 def written_id(query_id: str) -> str:
@@ -70,6 +73,8 @@ def written_text(query: str) -> str:
 
 def written_time(timestamp: datetime) -> str:
     """Check and write when a query started."""
+    if type(timestamp) is datetime and timestamp.tzinfo is timezone.utc:
+        return _TIME.write(timestamp)  # most are in UTC, and what is less than a millisecond is not written anyway
     return _written(_TIME, timestamp)
 
 

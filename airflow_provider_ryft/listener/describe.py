@@ -302,7 +302,7 @@ class Describer:
 
     def _work_out(self, statement: Statement, known: Known) -> _Parts:
         connected = self._connection(statement)
-        text = self._text(statement.text, connected.dialect)
+        text = self._text(statement.text, connected.dialect, known)
         kind = self._kind(statement.text, connected.dialect)
         form = self._form(statement, connected, known, text.tags, kind)
         return _Parts(statement, connected, known, text, form)
@@ -366,11 +366,11 @@ class Describer:
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
 
-    def _text(self, text: str, spoken: str | None) -> _Text:
+    def _text(self, text: str, spoken: str | None, known: Known) -> _Text:
         """Mask a text, then cut it, so that nothing survives by being cut in half."""
         longest = self._settings.max_query_length
         try:
-            head = redact_head(text, longest)
+            head = redact_head(text, longest, known)
             reported = self._without_literals(head, spoken) if self._settings.mask_literals else head.text
         except Exception as error:
             self.left_out["text"] += 1
@@ -515,8 +515,8 @@ def _aware(moment: datetime) -> datetime:
 
 
 def _since(moment: datetime) -> float:
-    elapsed = (datetime.now(timezone.utc) - _aware(moment)).total_seconds() * 1000
-    return round(max(elapsed, 0.0), 3)
+    elapsed = (datetime.now(timezone.utc) - moment).total_seconds()
+    return round(elapsed * 1000, 3) if elapsed > 0 else 0.0
 
 
 def _bounded(text: str) -> str:

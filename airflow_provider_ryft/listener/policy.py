@@ -81,11 +81,11 @@ class Policy:
 
         :param statement: its connection id and the type of its connection decide
         """
-        connection, hook = statement.connection, statement.hook
-        if _matches(self._connections, [statement.conn_id]):
+        if self._connections is not None and _matches(self._connections, [statement.conn_id]):
             return False
         if self._types is None:
             return True
+        connection, hook = statement.connection, statement.hook
         from airflow_provider_ryft.listener.contexts import dialect
 
         types = [getattr(connection, "conn_type", None), getattr(hook, "conn_type", None), dialect(connection, hook)]

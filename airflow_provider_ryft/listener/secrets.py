@@ -47,12 +47,12 @@ def redact(text: str) -> str:
     :param text: any text
     :raises MaskingError: if no masker can be asked, or one fails
     """
-    return _redacted(encodable(text))
+    return _redacted(encodable(text), known_secrets())
 
 
-def _redacted(text: str) -> str:
-    text = _without_escaped(text)
-    for mask in _maskers():
+def _redacted(text: str, known: Known) -> str:
+    text = _without_escaped(text, known)
+    for mask in known.masks:
         try:
             masked = mask(text)
         except Exception as error:
@@ -76,17 +76,18 @@ class Head(NamedTuple):
     took_code: bool
 
 
-def redact_head(text: str, length: int) -> Head:
+def redact_head(text: str, length: int, known: Known | None = None) -> Head:
     """Mask the beginning of a text of any length, in bounded time.
 
     What is cut off is cut after masking, so that no secret survives by being cut in half.
 
     :param text: any text
     :param length: characters to look at; the head may be longer by no more than the margin, and may be shorter
+    :param known: the secrets that are known, if somebody has asked just now
     :raises MaskingError: see :func:`redact`
     """
     looked_at = encodable(text[: length + MARGIN])
-    masked = _redacted(looked_at)
+    masked = _redacted(looked_at, known or known_secrets())
     had_secret = masked != looked_at
     took_code = had_secret and any(masked.count(mark) != looked_at.count(mark) for mark in _LEXICAL)
     if len(text) > length + MARGIN:
@@ -175,10 +176,6 @@ def _holder(module: ModuleType) -> Any:
         return None
 
 
-def _maskers() -> Iterable[Callable[[str], Any]]:
-    return known_secrets().masks
-
-
 def _masks(modules: Iterable[ModuleType | None]) -> Iterable[Callable[[str], Any]]:
     """Return the functions that mask a text, each of them once, because old names lead to the same one."""
     masks: dict[Any, Callable[[str], Any]] = {}
@@ -237,17 +234,17 @@ def _escape(holders: Iterable[Any]) -> _Forms:
     return frozenset(known), tuple(forms), (*signs, *left)
 
 
-def _without_escaped(text: str) -> str:
+def _without_escaped(text: str, known: Known) -> str:
     """Replace the secrets that are written otherwise than Airflow's masker knows them.
 
     If there is one, those that are not escaped are replaced with it: the masker might find a short secret in an escaped
     long one, and take what is left of that for no secret.
     """
-    known, forms, signs = known_secrets().escaped
+    secrets, forms, signs = known.escaped
     has = text.__contains__
     if not any(map(has, signs)) or not any(map(has, forms)):
         return text
-    return _searched(known.union(forms)).sub("***", text)
+    return _searched(secrets.union(forms)).sub("***", text)
 
 
 @lru_cache(maxsize=1)

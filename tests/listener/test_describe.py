@@ -55,7 +55,7 @@ def broken_masker(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_text: str) -> str:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(secrets, "_maskers", lambda: [fail])
+    monkeypatch.setattr(secrets.Known, "masks", [fail])
 
 
 def stated(text: str = "SELECT 1", **fields: Any) -> Statement:

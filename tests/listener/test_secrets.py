@@ -99,7 +99,7 @@ def test_what_is_not_a_masked_text_does_not_pass(monkeypatch: pytest.MonkeyPatch
             raise result
         return result
 
-    monkeypatch.setattr(secrets, "_maskers", lambda: [fail])
+    monkeypatch.setattr(secrets.Known, "masks", [fail])
     with pytest.raises(MaskingError, match="masker"):
         redact("a")
 
@@ -272,6 +272,6 @@ def test_a_secret_with_a_quote_is_told(masker: Callable[[str], None]) -> None:
 def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The masker is not asked about more of a text than its beginning."""
     asked: list[int] = []
-    monkeypatch.setattr(secrets, "_maskers", lambda: [lambda text: (asked.append(len(text)), text)[1]])
+    monkeypatch.setattr(secrets.Known, "masks", [lambda text: (asked.append(len(text)), text)[1]])
     redact_head("x" * 50_000_000, 1_000)
     assert asked == [1_000 + MARGIN]
