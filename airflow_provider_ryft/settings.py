@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from airflow_provider_ryft.exceptions import ConfigurationError
-
 SECTION = "ryft"
 
 log = logging.getLogger(__name__)
@@ -84,7 +82,7 @@ def parse(get: Callable[[str], str | None]) -> Settings:
             taken_as = "not given"
             if name in _SAFE_IF_UNREADABLE:
                 values[name], taken_as = _SAFE_IF_UNREADABLE[name]
-            allowed = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
+            allowed = str(error) if isinstance(error, _NotAllowedError) else f"{type(error).__name__}: {error}"
             log.warning(
                 "Option %s of section [%s] is %s, which cannot be used: %s. It is taken as %s.",
                 name,
@@ -94,6 +92,10 @@ def parse(get: Callable[[str], str | None]) -> Settings:
                 taken_as,
             )
     return Settings(**values)
+
+
+class _NotAllowedError(ValueError):
+    """What an option must be, and is not."""
 
 
 _SAFE_IF_UNREADABLE = {
@@ -109,7 +111,7 @@ def _flag(text: str) -> bool:
     """Read a flag as Airflow does, comment after it included."""
     flag = _FLAGS.get(text.split("#")[0].strip().lower())
     if flag is None:
-        raise ConfigurationError("it must be true or false")
+        raise _NotAllowedError("it must be true or false")
     return flag
 
 
@@ -128,7 +130,7 @@ def _list(text: str) -> tuple[str, ...]:
         return tuple(part.strip() for line in text.splitlines() for part in line.split(",") if part.strip())
     parts = _json(text, _LIST)
     if not all(isinstance(part, str) for part in parts):
-        raise ConfigurationError(f"it must be {_LIST}")
+        raise _NotAllowedError(f"it must be {_LIST}")
     return tuple(part.strip() for part in parts if part.strip())
 
 
@@ -145,22 +147,22 @@ _CONTEXTS = (
 def _contexts(text: str) -> Mapping[str, Context]:
     contexts = _json(text, _CONTEXTS.removeprefix("it must be "))
     if not isinstance(contexts, dict):
-        raise ConfigurationError(_CONTEXTS)
+        raise _NotAllowedError(_CONTEXTS)
     return MappingProxyType({name: _context(name, context) for name, context in contexts.items()})
 
 
 def _context(name: str, context: object) -> Context:
     if not isinstance(context, dict):
-        raise ConfigurationError(_CONTEXTS)
+        raise _NotAllowedError(_CONTEXTS)
     for key, value in context.items():
         if key not in _CONTEXT:
             from difflib import get_close_matches
 
             near = get_close_matches(key.lower(), _CONTEXT, n=1)
             hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(_CONTEXT)}"
-            raise ConfigurationError(f"{name!r} has an unknown {key!r} ({hint}); {_CONTEXTS}")
+            raise _NotAllowedError(f"{name!r} has an unknown {key!r} ({hint}); {_CONTEXTS}")
         if value is not None and not isinstance(value, str):
-            raise ConfigurationError(f"{key} of {name!r} must be text, or null for none; {_CONTEXTS}")
+            raise _NotAllowedError(f"{key} of {name!r} must be text, or null for none; {_CONTEXTS}")
     return MappingProxyType(dict(context))
 
 
@@ -168,7 +170,7 @@ def _json(text: str, allowed: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"it must be {allowed} ({error})") from None
+        raise _NotAllowedError(f"it must be {allowed} ({error})") from None
 
 
 def _whole_number(least: int) -> Callable[[str], int]:
@@ -178,7 +180,7 @@ def _whole_number(least: int) -> Callable[[str], int]:
         except ValueError:
             number = least - 1
         if number < least:
-            raise ConfigurationError(f"it must be a whole number, {least} or more")
+            raise _NotAllowedError(f"it must be a whole number, {least} or more")
         return number
 
     return parse
@@ -191,7 +193,7 @@ def _seconds(most: float) -> Callable[[str], float]:
         except ValueError:
             number = 0.0
         if not 0 < number <= most:  # which refuses NaN too
-            raise ConfigurationError(f"it must be a number of seconds, more than 0 and at most {most:g}")
+            raise _NotAllowedError(f"it must be a number of seconds, more than 0 and at most {most:g}")
         return number
 
     return parse
@@ -202,14 +204,14 @@ def _place(text: str) -> str:
         return os.path.expanduser(text)
     scheme, _, rest = text.partition("://")
     if not scheme.isalnum() or not rest.strip("/"):
-        raise ConfigurationError("it must be a folder, or a place in an object store such as s3://conn_id@bucket/ryft")
+        raise _NotAllowedError("it must be a folder, or a place in an object store such as s3://conn_id@bucket/ryft")
     return text.rstrip("/")
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in allowed:
-            raise ConfigurationError(f"it must be one of {', '.join(allowed)}")
+            raise _NotAllowedError(f"it must be one of {', '.join(allowed)}")
         return text.lower()
 
     return parse

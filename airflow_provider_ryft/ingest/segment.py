@@ -185,4 +185,5 @@ def size_of(text: str) -> int:
 
 def this_host() -> str:
     """Return this machine's name in the letters of a file name."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", socket.gethostname())[:63] or "_"
+    name = socket.gethostname()[:63]
+    return "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in name) or "_"

@@ -237,6 +237,11 @@ class Describer:
         self._running: dict[str, _Parts] = {}
         self.left_out: Counter[str] = Counter()
 
+    def get_ready(self) -> None:
+        """Do now what the first statement would have to wait for otherwise."""
+        _user_agent()
+        redact(SOURCE)
+
     def begun(self, statement: Statement) -> bytes:
         """Describe a statement as it is to be reported if the process dies while it runs.
 

@@ -21,7 +21,7 @@ from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
 from airflow_provider_ryft.listener import capture
 from airflow_provider_ryft.listener.policy import Policy
 from airflow_provider_ryft.listener.survival import guarded, survive
-from airflow_provider_ryft.listener.warm_up import warm_up
+from airflow_provider_ryft.listener.warm_up import wait, warm_up
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
@@ -182,17 +182,20 @@ class Report:
 
     def prepare(self) -> None:
         """Get ready for statements, which will not be long in coming."""
-        warm_up(*_FOR_STATEMENTS)
+        warm_up(*_FOR_STATEMENTS, then=lambda: self._take_pen().describer.get_ready())
 
     def begin(self, statement: Statement) -> None:
         """Write down that a statement begins: what will be reported if this process dies before its end."""
         if not self._policy.wants_statement(statement):
             self._ignored.add(statement.query_id)
             return
-        if self._count("captured") == 1 and self._settings.delivery == "inline":
-            warm_up(*_FOR_DELIVERY)
+        is_first = self._count("captured") == 1
+        if is_first:
+            wait()  # two threads that import get no further than one
         pen = self._pen or self._take_pen()
         pen.journal.begin(statement.query_id, pen.describer.begun(statement))
+        if is_first and self._settings.delivery == "inline":
+            warm_up(*_FOR_DELIVERY)
 
     def end(self, statement: Statement) -> None:
         """Write down how a statement ended."""

@@ -259,13 +259,32 @@ def _ways(pattern: str) -> tuple[str, frozenset[str]]:
 
     :param pattern: the regular expression that a masker made of it
     """
-    # 2.11 uses re2, which writes a NUL as \x00; otherwise both put a backslash before what is odd.
-    secret = encodable(re.sub(r"(?s)\\(x00|.)", lambda escape: "\0" if escape[1] == "x00" else escape[1], pattern))
-    if len(secret) > MARGIN or re.fullmatch(r"(?a)[\w.~-]*", secret):
+    secret = encodable(_unescaped(pattern))
+    if len(secret) > MARGIN or _UNCHANGED.issuperset(secret):
         return secret, frozenset()
     embedded = {form for whole in _embedded(secret) for form in (whole, *_quoted(whole))}
     forms = embedded | {form.replace("%", "%%") for form in embedded}  # before a driver puts parameters in
     return secret, frozenset(forms - {secret})
+
+
+# What is written as it is wherever it is embedded.
+_UNCHANGED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-")
+
+
+def _unescaped(pattern: str) -> str:
+    r"""Return the text that an escaped pattern finds.
+
+    2.11 uses re2, which writes a NUL as \x00; otherwise both put a backslash before what is odd.
+    """
+    first, *rest = pattern.split("\\")
+    text = [first]
+    parts = iter(rest)
+    for part in parts:
+        if not part:  # a backslash itself
+            text.append("\\" + next(parts, ""))
+        else:
+            text.append("\0" + part[3:] if part.startswith("x00") else part)
+    return "".join(text)
 
 
 def _embedded(secret: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 
 log = logging.getLogger(__name__)
@@ -23,20 +23,21 @@ _wanted: set[str] = set()
 _thread: threading.Thread | None = None
 
 
-def warm_up(*modules: str) -> None:
+def warm_up(*modules: str, then: Callable[[], object] | None = None) -> None:
     """Import modules on a thread, one after the other; each only once.
 
     :param modules: their full names
+    :param then: called on the thread when they are there; not called if they all were before
     """
     global _thread
     new = [module for module in modules if module not in _wanted]
     if new:
         _wanted.update(new)
-        _thread = threading.Thread(target=_import, args=(new, _thread), name="ryft-warm-up", daemon=True)
+        _thread = threading.Thread(target=_import, args=(new, then, _thread), name="ryft-warm-up", daemon=True)
         _thread.start()
 
 
-def _import(modules: Iterable[str], before: threading.Thread | None) -> None:
+def _import(modules: Iterable[str], then: Callable[[], object] | None, before: threading.Thread | None) -> None:
     if before is not None:
         before.join()
     for module in modules:
@@ -44,12 +45,18 @@ def _import(modules: Iterable[str], before: threading.Thread | None) -> None:
             import_module(module)
         except Exception as error:  # whoever needs it says what is wrong
             log.debug("%s cannot be imported: %s", module, type(error).__name__)
+    try:
+        if then is not None:
+            then()
+    except Exception as error:  # as above
+        log.debug("What follows the imports failed: %s", type(error).__name__)
 
 
-def _finish() -> None:
+def wait() -> None:
+    """Wait until what was asked for so far is done, or for some seconds at the most."""
     thread = _thread
     if thread is not None and thread is not threading.current_thread():
         thread.join(_PATIENCE)
 
 
-os.register_at_fork(before=_finish)
+os.register_at_fork(before=wait)

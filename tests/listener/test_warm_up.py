@@ -50,6 +50,30 @@ warm_up._thread.join()
     assert told.split() == ["False", "slow_one", "slow_two"]
 
 
+def test_what_follows_the_imports_is_done_after_them_and_may_fail(tmp_path: Path) -> None:
+    (tmp_path / "slow_one.py").write_text(SLOW)
+    told = python(
+        tmp_path,
+        """
+import logging, sys
+logging.basicConfig(level="DEBUG", stream=sys.stdout)
+from airflow_provider_ryft.listener import warm_up
+
+def fail():
+    raise RuntimeError("private")
+
+warm_up.warm_up("slow_one", then=lambda: print("slow_one" in sys.modules, flush=True))
+warm_up.warm_up("slow_one", then=lambda: print("again", flush=True))
+warm_up.warm_up("json", then=fail)
+warm_up._thread.join()
+""",
+    )
+    assert told.splitlines()[0] == "True"
+    assert "again" not in told
+    assert "RuntimeError" in told
+    assert "private" not in told
+
+
 def test_a_module_that_fails_fails_where_it_is_needed(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('private')")
     told = python(
