@@ -139,8 +139,8 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
         if not _is_method(value):
             continue
         function = inspect.unwrap(value)
-        yields = inspect.isgeneratorfunction(value)
-        if inspect.isgeneratorfunction(function) and not yields:
+        yields = _yields(value)
+        if _yields(function) and not yields:
             continue  # a context manager
         if name in _SUPPORTING and not yields:
             patches.replace(hook_class, name, _SUPPORTING[name])
@@ -170,9 +170,16 @@ def _is_method(value: Any) -> bool:
     if type(value) is not FunctionType and not (wrapt is not None and isinstance(value, wrapt.FunctionWrapper)):
         return False
     function = inspect.unwrap(value)
-    return isinstance(function, FunctionType) and not (
-        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-    )
+    return isinstance(function, FunctionType) and not function.__code__.co_flags & _ASYNCHRONOUS
+
+
+_ASYNCHRONOUS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def _yields(function: Any) -> bool:
+    """Tell whether a function is a generator function, in a tenth of the time that :mod:`inspect` takes."""
+    code = getattr(function, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & inspect.CO_GENERATOR)
 
 
 def _kind(hook_class: str, method: str, names: set[str]) -> Kind | None:
