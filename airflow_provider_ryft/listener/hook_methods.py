@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from time import perf_counter
 from types import FunctionType, GeneratorType
 from typing import Any
@@ -95,26 +95,15 @@ def _leave_for_chunks(call: Call, generator: Generator[Any, Any, Any]) -> Genera
 
 
 def _through(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, Any, Any]:
-    steps: Any = _Steps(generator, call)
-    return (yield from steps)
+    return (yield from _Steps(generator, call))
 
 
-# The iterators below have all methods of generators, and so are some; but no base class of theirs says so, because each
-# such class would take a task as long to define as this whole module.
-
-
-class _Steps:
+class _Steps(Generator[Any, Any, Any]):
     """The steps of somebody else's generator, each of them a part of the call that made it."""
 
     def __init__(self, generator: Generator[Any, Any, Any], call: Call) -> None:
         self._generator = generator
         self._call = call
-
-    def __iter__(self) -> _Steps:
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
 
     def send(self, value: Any) -> Any:
         return self._step(lambda: self._generator.send(value))
@@ -165,15 +154,12 @@ def _timed(rows: Any, call: Call) -> Any:
     return _Rows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
 
 
-class _Rows:
+class _Rows(Iterator[Any]):
     """The caller's rows: while they are made the insert waits, and what runs meanwhile is no part of it."""
 
     def __init__(self, rows: Any, call: Call) -> None:
         self._rows = rows
         self._call = call
-
-    def __iter__(self) -> _Rows:
-        return self
 
     def __next__(self) -> Any:
         call = self._call
@@ -189,7 +175,7 @@ class _Rows:
                 call.running.clock += elapsed
 
 
-class _RowsOfGenerator(_Rows):
+class _RowsOfGenerator(_Rows, Generator[Any, Any, Any]):
     """The rows of the caller's generator, which is closed when somebody closes it, and not before."""
 
     def send(self, value: Any) -> Any:
