@@ -78,6 +78,7 @@ class Connection:
 
     autocommit_mode = False
     autocommit: Any = None
+    autocommit_state = False
 
     def __init__(self, make_cursor: Callable[[], Any]) -> None:
         self._make_cursor = make_cursor
@@ -502,6 +503,40 @@ def test_oracle_rows(recorder: Any, connect: Callable[..., str], monkeypatch: py
         assert "secret" not in text
         assert "into t (n, s)" in text.lower().replace("  ", " ")
     assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+
+
+# --- SQL Server, Oracle and Teradata: common.sql's way of running, with constructors and connections of their own
+
+
+@pytest.mark.parametrize(
+    ("path", "driver"),
+    [
+        ("airflow.providers.microsoft.mssql.hooks.mssql.MsSqlHook", "pymssql"),
+        ("airflow.providers.oracle.hooks.oracle.OracleHook", "oracledb"),
+        ("airflow.providers.teradata.hooks.teradata.TeradataHook", "teradatasql"),
+    ],
+)
+def test_hooks_that_run_as_common_sql_does(
+    path: str, driver: str, recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each execution is one record with the text that reached the driver, the failing one with its error."""
+    name = path.rpartition(".")
+    module = pytest.importorskip(name[0])
+    library = pytest.importorskip(driver)
+    log: list[str] = []
+    connection = Connection(lambda: Cursor(log, RuntimeError))
+    if driver == "pymssql":
+        connection.autocommit = lambda _is_on: None
+    monkeypatch.setattr(library, "connect", lambda *_args, **_kwargs: connection)
+    hook = getattr(module, name[2])(connect(f"{driver}://u:p@h:1/s"))
+    hook.run(["INSERT 1", "INSERT 2"], autocommit=True)
+    assert hook.get_first("SELECT 3")
+    with pytest.raises(RuntimeError) as raised:
+        hook.run("SELECT 4; SELECT bad; SELECT 5", split_statements=True)
+    log = [sql for sql in log if not sql.startswith("SET QUERY_BAND")]  # how Teradata's hook connects
+    assert recorder.texts == log
+    assert [text.rstrip(";") for text in log] == ["INSERT 1", "INSERT 2", "SELECT 3", "SELECT 4", "SELECT bad"]
+    assert [statement.error for statement in recorder.ended] == [None] * 4 + [raised.value]
 
 
 # --- engines that speak HTTP: the real driver, and a server that answers it
