@@ -269,3 +269,11 @@ PEP_249: Mapping[str, ErrorType] = {
     "OperationalError": EXTERNAL,
     "InterfaceError": EXTERNAL,
 }
+
+
+def by_class(exception: BaseException, kinds: Mapping[str, ErrorType]) -> ErrorType | None:
+    """Look the classes of an exception up in one of these tables, the most special first."""
+    for kind in type(exception).__mro__:
+        if kind.__name__ in kinds:
+            return kinds[kind.__name__]
+    return None

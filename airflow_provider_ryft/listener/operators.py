@@ -95,14 +95,6 @@ def describe_operator(
     )
 
 
-def is_described(task: Any) -> bool:
-    """Tell whether the table knows an operator.
-
-    :param task: the operator
-    """
-    return _find(task) is not None
-
-
 def statements(
     task: Any,
     *,

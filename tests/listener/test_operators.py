@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_ryft.listener import operators
 from airflow_provider_ryft.listener.contexts import StatedConnection
-from airflow_provider_ryft.listener.operators import describe_operator, is_described, statements
+from airflow_provider_ryft.listener.operators import describe_operator, statements
 from airflow_provider_ryft.listener.statement import Statement
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -318,7 +318,6 @@ def test_known_operators(
         assert (statement.started_at, statement.duration_ms, statement.error) == (NOON, 1500.0, error)
         assert statement.hook is None
     assert len({statement.query_id for statement in found}) == len(found)
-    assert is_described(task)
 
 
 def test_every_engine_of_the_table_is_tested() -> None:
@@ -358,7 +357,6 @@ def test_users_describe_their_own() -> None:
     task = operator(
         "my_package.mine.Mine", job=SimpleNamespace(ids=["1"], texts={"main": ["SELECT 1"]}), where="trino_x"
     )
-    assert not is_described(task)
     assert ran(task) == []
     describe_operator(
         "my_package.mine.Mine",
@@ -368,7 +366,6 @@ def test_users_describe_their_own() -> None:
         conn_type="trino",
         user="nobody",
     )
-    assert is_described(task)
     (statement,) = ran(task)
     assert (statement.text, statement.engine_id, statement.conn_id) == ("SELECT 1", "1", "trino_x")
     assert statement.connection == StatedConnection(conn_type="trino")
