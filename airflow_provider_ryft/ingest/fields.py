@@ -304,7 +304,7 @@ def instant(name: str, value: object) -> datetime:
         raise InvalidQueryError(name, f"must be {_TIMES}, not {show(value)}")
     if moment.utcoffset() is None:
         raise InvalidQueryError(name, f"has no time zone ({show(value)}); allowed: {_TIMES}")
-    if moment.tzinfo is timezone.utc:
+    if type(moment) is datetime and moment.tzinfo is timezone.utc:
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
     try:
         utc = moment.astimezone(timezone.utc)

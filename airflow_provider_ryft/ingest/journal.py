@@ -131,17 +131,19 @@ class Journal:
             for number in settled:
                 self._forget(number)
 
-    def close(self) -> Kept:
+    def close(self, *, synced: bool = True) -> Kept:
         """Seal what there is; statements that still run are reported as interrupted. The journal can be used again.
 
+        :param synced: whether to wait until all of it would survive a power cut
         :return: what became of the queries that were not settled, those that were sealed before included
         """
         with self._lock:
             if not self._ended and not self._running:
                 self._discard(self._file)
-            elif not self._seal(self._running) and not self._seal(self._running):
+            elif not any(self._seal(self._running, synced=synced) for _ in range(2)):
                 self._salvage()
-            self._sync()
+            if synced:
+                self._sync()
             closed = Kept(self._kept, self._lost, frozenset(self._stems))
             self._reset()
             return closed
@@ -231,18 +233,18 @@ class Journal:
             return
         if not self._ended:
             self._discard(self._file)
-        if not self._ended or self._seal({}, is_last=False):
+        if not self._ended or self._seal({}, synced=False):
             self._file = new
             return
         self._discard(new)
         self._write(begun)  # their end was written already
         self._try_again_at = self._next + MAX_QUERIES
 
-    def _seal(self, interrupted: dict[int, bytes], *, is_last: bool = True) -> bool:
+    def _seal(self, interrupted: dict[int, bytes], *, synced: bool) -> bool:
         """Move what ended to what is ready; tell whether it was possible.
 
         :param interrupted: running statements that are to be reported as they are now; others are of no concern
-        :param is_last: whether the task has ended, and can wait for the disk
+        :param synced: whether to wait for the disk, for which a task has no time while it runs
         """
         elsewhere = [number for number in self._running if number not in interrupted]
         try:
@@ -251,7 +253,7 @@ class Journal:
             else:
                 file = self._file
                 self._disk.append(file.descriptor, b"".join(record(DROP, number) for number in elsewhere))
-            self._publish(file, len(self._ended) + len(interrupted), synced=is_last)
+            self._publish(file, len(self._ended) + len(interrupted), synced=synced)
         except FileNotFoundError:  # somebody removed folders
             with suppress(OSError):
                 self._folder.prepare()

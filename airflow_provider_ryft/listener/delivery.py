@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
-from airflow_provider_ryft.ingest.journal import Journal
+from airflow_provider_ryft.ingest.journal import Journal, Kept
 from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.listener import metrics
 from airflow_provider_ryft.settings import Settings
@@ -29,7 +29,8 @@ _LEFT_TO_OTHERS = "[ryft] delivery is outbox"
 _GOES_ON = "the task goes on later"
 
 # A task that is deferred or rescheduled may be started again at once. While its old process lives, the scheduler takes
-# the end of that one for the end of the new one, and fails the task: so that process must not wait for any server.
+# the end of that one for the end of the new one, and fails the task: so that process must not wait for any server, nor
+# for a busy disk, nor for the imports of a client.
 _AT_ONCE = 1.0
 
 # Seconds after which a server is so slow that the object store may be needed. To import what it takes and to connect
@@ -78,6 +79,7 @@ class Delivery:
         self._store = store
         self._ends = 0.0
         self._shipped: Shipped | None = None
+        self._closed: Kept | None = None  # of a task that goes on
         self._is_unconfigured = False
         self._goes_on = False
 
@@ -89,8 +91,7 @@ class Delivery:
         """
         self._goes_on = goes_on
         if self._settings.delivery == "outbox" and self._store is None:
-            closed = self._journal.close()
-            self._tell(captured, kept=closed.kept, lost=closed.lost, problem=_LEFT_TO_OTHERS)
+            self._tell_closed(captured, self._journal.close(synced=not goes_on), _LEFT_TO_OTHERS)
             return
         started = monotonic()
         patience = self._settings.delivery_timeout
@@ -108,6 +109,8 @@ class Delivery:
                 captured,
                 self._settings.conn_id,
             )
+        elif self._closed is not None:
+            self._tell_closed(captured, self._closed, _GOES_ON)
         elif self._shipped is None:
             self._tell(captured, kept=captured, problem="time was up")
         else:
@@ -125,17 +128,15 @@ class Delivery:
             )
 
     def _deliver(self) -> None:
-        from airflow_provider_ryft.ingest.shipper import flush
-
         if self._settings.delivery == "outbox":
             self._keep(_LEFT_TO_OTHERS)
             return
         try:
             if self._goes_on:
-                if not self._outbox.state.read().last_success:
-                    self._client()  # nobody may want it
-                self._keep(_GOES_ON)
+                self._leave()
                 return
+            from airflow_provider_ryft.ingest.shipper import flush
+
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.opens_in() else self._client()
             with _if_slow(self._store.get_ready) if self._store else nullcontext():
@@ -152,6 +153,15 @@ class Delivery:
             self._keep(str(error))
         except Exception as error:
             self._keep(f"the delivery failed with {type(error).__name__}")  # whose message may hold anything
+
+    def _leave(self) -> None:
+        """Leave the journal to the next task that ends."""
+        if not self._outbox.state.read().last_success:
+            self._client()  # nobody may want it
+        if self._store is None:
+            self._closed = self._journal.close(synced=False)
+        else:
+            self._keep(_GOES_ON)
 
     def _keep(self, problem: str) -> None:
         from airflow_provider_ryft.ingest.shipper import keep
@@ -180,6 +190,9 @@ class Delivery:
             return RyftIngestHook(self._settings.conn_id).get_conn()
         except AirflowNotFoundException:
             raise UnconfiguredError(f"There is no connection {self._settings.conn_id!r}.") from None
+
+    def _tell_closed(self, captured: int, closed: Kept, problem: str) -> None:
+        self._tell(captured, kept=closed.kept, lost=closed.lost, problem=problem)
 
     def _tell(
         self,

@@ -18,12 +18,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import ref
 
 from airflow_provider_ryft import __version__
-from airflow_provider_ryft.ingest.fields import ErrorType, QueryState, QueryType
+from airflow_provider_ryft.ingest.fields import FAILURE, ErrorType, QueryState, QueryType
 from airflow_provider_ryft.ingest.stencil import Stencil, written_id, written_text, written_time
 from airflow_provider_ryft.listener.contexts import Place, dialect, override, place
 from airflow_provider_ryft.listener.secrets import Head, Known, MaskingError, known_secrets, redact, redact_head
@@ -103,7 +103,7 @@ class TaskFacts(NamedTuple):
 class _Connected:
     """What the statements of one hook, in one schema, have in common."""
 
-    __slots__ = ("_connection", "_forms", "_hook", "_schema", "dialect", "place", "tags")
+    __slots__ = ("_connection", "_hook", "_schema", "dialect", "place", "tags")
 
     def __init__(
         self, statement: Statement, hook: ref[Any] | None, dialect: str | None, place: Place, tags: tuple[str, ...]
@@ -114,15 +114,6 @@ class _Connected:
         self.dialect = dialect
         self.place = place
         self.tags = tags
-        self._forms: tuple[Known | None, dict[object, _Form]] = None, {}
-
-    def forms(self, known: Known) -> dict[object, _Form]:
-        """Return the forms that are without the secrets that are known, to look into and to add to."""
-        of, forms = self._forms  # at one stroke, because another thread may know of another secret
-        if of is not known:
-            forms = {}
-            self._forms = known, forms
-        return forms
 
     def fits(self, statement: Statement) -> bool:
         """Tell whether it was worked out for the statement's very connection and hook, and its schema."""
@@ -234,6 +225,7 @@ class Describer:
         self._settings = settings
         self._tags = (*facts.tags(), *settings.tags)
         self._connected: dict[str | None, _Connected] = {}
+        self._forms: tuple[Known | None, dict[object, _Form]] = None, {}
         self._running: dict[str, _Parts] = {}
         self.left_out: Counter[str] = Counter()
 
@@ -280,30 +272,28 @@ class Describer:
 
     def _odd(self, statement: Statement, parts: _Parts, started_at: datetime, duration: float | None) -> bytes:
         """Describe a statement that has failed, or whose duration is not known."""
-        # What only these need is imported with the first of them: most tasks have none.
-        from airflow_provider_ryft.ingest.query import Query, QueryContext
-
-        tags = parts.form.tags
-        return Query(
-            context=QueryContext(**parts.form.context),
-            query_id=_query_id(statement),
-            query=parts.text.reported,
-            query_state=QueryState.FINISHED if statement.error is None else QueryState.FAILED,
-            timestamp=started_at,
-            duration_ms=_since(started_at) if duration is None else duration,
+        tags, error = parts.form.tags, statement.error
+        stencil = Stencil(
+            context=parts.form.context,
+            query_state=QueryState.FINISHED if error is None else QueryState.FAILED,
             tags=(*tags, "duration:estimated") if duration is None else tags,
-            failure_info=None if statement.error is None else self._failure(statement.error, parts),
-        ).encode()
+            failure_info=None if error is None else self._failure(error, parts),
+        )
+        query_id, time = written_id(_query_id(statement)), parts.written_time(started_at)
+        return stencil.encode(query_id, parts.written_text, time, _since(started_at) if duration is None else duration)
 
-    def _failure(self, error: BaseException, parts: _Parts) -> FailureInfo:
-        from dataclasses import replace
+    def _failure(self, error: BaseException, parts: _Parts) -> Mapping[str, Any]:
+        """Return the attributes of what is known of a failure."""
+        try:
+            # What only a failure needs is imported with the first: most tasks have none.
+            from airflow_provider_ryft.listener.failures import failure_info
 
-        from airflow_provider_ryft.ingest.query import FailureInfo
-        from airflow_provider_ryft.listener.failures import failure_info
-
-        unknown = FailureInfo(error_type=ErrorType.USER_ERROR)
-        failure = self._part("failure", lambda: failure_info(error), unknown)
-        return replace(failure, failure_message=self._message(failure, parts))
+            failure = failure_info(error)
+        except Exception as fault:
+            self._leave_out("failure", fault)
+            return {"error_type": ErrorType.USER_ERROR}
+        attributes = {attribute: getattr(failure, attribute) for attribute in FAILURE}
+        return {**attributes, "failure_message": self._message(failure, parts)}
 
     def _work_out(self, statement: Statement, known: Known) -> _Parts:
         connected = self._connection(statement)
@@ -316,21 +306,18 @@ class Describer:
         self, statement: Statement, connected: _Connected, known: Known, tags: tuple[str, ...], kind: QueryType | None
     ) -> _Form:
         """Find the form of a statement among those of its connection, or make it."""
-        forms = connected.forms(known)
-        key = kind, statement.server_version, statement.outcome_known, tags
+        of, forms = self._forms  # at one stroke, because another thread may know of another secret
+        if of is not known or len(forms) >= _MOST_FORMS:
+            forms = {}
+            self._forms = known, forms
+        version, outcome_known = statement.server_version, statement.outcome_known
+        key = connected.place, connected.tags, kind, version, outcome_known, tags
         form = forms.get(key)
         if form is None:
             masked = self._masked(connected.place, (*self._tags, *connected.tags))
             place, described = masked or (Place(), ("tags:withheld",))
-            form = _Form(
-                {
-                    **place._asdict(),
-                    "query_type": kind,
-                    "server_version": _text(statement.server_version),
-                    "user_agent": _user_agent(),
-                },
-                (SOURCE, *described, *tags, *(() if statement.outcome_known else ("query_state:unknown",))),
-            )
+            unknown = () if outcome_known else ("query_state:unknown",)
+            form = _form(place, kind, _text(version), (SOURCE, *described, *tags, *unknown))
             if masked is not None:
                 forms[key] = form
         return form
@@ -463,6 +450,7 @@ class Describer:
         return _split(masked)
 
 
+_MOST_FORMS = 256
 _LONGEST_LOOKED_AT = 1 << 16
 _LONGEST_SURVEYED = 1 << 24
 _LONGEST_SHORT = 1 << 12
@@ -489,6 +477,12 @@ def _is_one_query(text: str, kind: QueryType | None) -> bool:
     if end >= 0 and text[end:].strip("; \t\r\n"):
         return False
     return kind is not QueryType.SELECT or "into" not in text.lower()
+
+
+@lru_cache(maxsize=64)  # for a process whose masker does not tell what it knows, so that nothing else can be kept
+def _form(place: Place, kind: QueryType | None, server_version: str | None, tags: tuple[str, ...]) -> _Form:
+    context = {**place._asdict(), "query_type": kind, "server_version": server_version, "user_agent": _user_agent()}
+    return _Form(context, tags)
 
 
 def _split(masked: str) -> tuple[Place, tuple[str, ...]]:

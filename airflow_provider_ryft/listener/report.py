@@ -176,7 +176,9 @@ class Report:
         self._event = resumed_with(task_instance)
         self._policy = policy
         self._pen: _Pen | None = None
-        self._lock = threading.RLock()  # a signal's handler may run SQL in the middle of a count
+        # Reentrant, because a signal's handler may run SQL in the middle of a count, or of making the pen.
+        self._lock = threading.RLock()
+        self._pen_lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         self._ignored: set[str] = set()
 
@@ -221,7 +223,7 @@ class Report:
         statement.hook = statement.connection = statement.error = None
 
     def _take_pen(self) -> _Pen:
-        with self._lock:
+        with self._pen_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
             if self._pen is None:
                 self._pen = _Pen(self._settings, self._task_instance)
             return self._pen

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import import_module
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,16 @@ def warm_up(*modules: str, then: Callable[[], object] | None = None) -> None:
     """
     global _thread
     new = [module for module in modules if module not in _wanted]
-    if new:
-        _wanted.update(new)
-        _thread = threading.Thread(target=_import, args=(new, then, _thread), name="ryft-warm-up", daemon=True)
+    if not new:
+        return
+    _wanted.update(new)
+    before = _thread
+    _thread = threading.Thread(target=_import, args=(new, then, before), name="ryft-warm-up", daemon=True)
+    try:
         _thread.start()
+    except (RuntimeError, MemoryError) as error:  # a limit of threads: whoever needs the modules imports them
+        _thread = before
+        log.debug("Nothing is imported beside the task's work: %s", type(error).__name__)
 
 
 def _import(modules: Iterable[str], then: Callable[[], object] | None, before: threading.Thread | None) -> None:
@@ -56,7 +63,8 @@ def wait() -> None:
     """Wait until what was asked for so far is done, or for some seconds at the most."""
     thread = _thread
     if thread is not None and thread is not threading.current_thread():
-        thread.join(_PATIENCE)
+        with suppress(RuntimeError):  # it is just about to start, which is no reason to wait
+            thread.join(_PATIENCE)
 
 
 os.register_at_fork(before=wait)

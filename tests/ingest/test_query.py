@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import pendulum
 import pytest
 import strategies
@@ -384,6 +385,20 @@ def test_a_time_is_kept_to_the_millisecond(moment: datetime) -> None:
     assert timedelta(0) <= moment - kept < timedelta(milliseconds=1)
     assert kept.tzinfo is timezone.utc
     assert type(kept) is datetime
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pd.Timestamp("2026-03-10T12:00:00.123456789Z").tz_convert(timezone.utc),
+        pendulum.DateTime(2026, 3, 10, 12, 0, 0, 123_456, tzinfo=timezone.utc),
+    ],
+)
+def test_a_time_of_a_library_becomes_a_plain_one(moment: datetime) -> None:
+    """Its class may know nanoseconds, and compare otherwise."""
+    kept = query(timestamp=moment).timestamp
+    assert type(kept) is datetime
+    assert kept == NOON.replace(microsecond=123_000)
 
 
 @pytest.mark.parametrize("naive", [NOON.replace(tzinfo=None), pendulum.naive(2026, 3, 10, 12), "2026-03-10T12:00:00"])

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
 from airflow_provider_ryft import __version__
-from airflow_provider_ryft.ingest.query import ErrorType, Query, QueryState, QueryType
+from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryState, QueryType
 from airflow_provider_ryft.listener import describe, secrets
 from airflow_provider_ryft.listener.contexts import StatedConnection
 from airflow_provider_ryft.listener.describe import SOURCE, WITHHELD, Describer, TaskFacts
@@ -703,3 +703,55 @@ def test_threads_share_a_describer() -> None:
         thread.join()
     assert len(told) == 1_600
     assert all(len(set(pair.split())) == 1 for pair in told)
+
+
+# --- what is worked out once
+
+
+def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task may make a hook, and look its connection up, for each of its statements."""
+    made: list[Any] = []
+    form = describe._Form
+    monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
+    describe._form.cache_clear()
+    one = describer()
+    for number in range(20):
+        statement = stated(f"SELECT {number}", connection=connection(login="ann"), hook=SimpleNamespace())
+        one.begun(statement)
+        assert one.query(statement).context.user == "ann"
+    assert len(made) == 1
+
+
+def test_statements_are_worked_out_once_where_the_masker_does_not_tell_what_it_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+    form = describe._Form
+    monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
+    monkeypatch.setattr(secrets, "_holder", lambda _module: None)
+    monkeypatch.setattr(secrets, "_last", None)
+    describe._form.cache_clear()
+    one = describer()
+    for number in range(20):
+        one.begun(stated(f"SELECT {number}"))
+    assert len(made) == 1
+
+
+def test_no_more_is_kept_than_is_needed() -> None:
+    one = describer()
+    for number in range(600):
+        one.ended(stated(connection=connection(login=f"user-{number}"), hook=SimpleNamespace()))
+    assert len(one._forms[1]) <= describe._MOST_FORMS
+
+
+def test_a_failure_that_cannot_be_read_is_still_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task may have no file left to import with, just when its statement fails."""
+    monkeypatch.setitem(sys.modules, "airflow_provider_ryft.listener.failures", None)
+    one = describer()
+    statement = stated(error=Refused("no"))
+    one.begun(statement)
+    query = one.query(statement)
+    assert query.query_state is QueryState.FAILED
+    assert query.duration_ms == 12.5
+    assert query.failure_info == FailureInfo(error_type=ErrorType.USER_ERROR)
+    assert one.left_out == {"failure": 1}

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-from airflow_provider_ryft.listener import capture, delivery, metrics, operators, report
+from airflow_provider_ryft.ingest.disk import Disk
+from airflow_provider_ryft.listener import capture, delivery, metrics, operators, report, warm_up
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.settings import Settings
 
@@ -122,6 +123,21 @@ class TestDelivered:
         report.end(instance(), None)
         assert len(sandbox.records()) == 1
 
+    def test_all_is_made_ready_while_a_statement_is_counted(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+    ) -> None:
+        """A signal's handler may run the first statement in the middle of a count, and waits until all is ready."""
+        use(monkeypatch, tmp_path)
+        monkeypatch.setattr(warm_up, "_wanted", set())
+        report.begin(instance())
+        current: Any = report._current
+        with current._lock:
+            current.prepare()
+            thread: Any = warm_up._thread
+            thread.join(5)
+            assert not thread.is_alive()
+        assert current._pen is not None
+
     def test_an_end_is_delivered_once(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox) -> None:
         """Airflow tells of the success, and then of the stopping."""
         use(monkeypatch, tmp_path)
@@ -160,6 +176,22 @@ class TestDelivered:
         SqliteHook("lite").run("SELECT 2")
         report.end(instance(), None)
         assert sorted(record["query"] for record in sandbox.records()) == ["SELECT 1", "SELECT 2"]
+
+    def test_a_task_that_goes_on_waits_for_no_disk_and_imports_no_client(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
+    ) -> None:
+        """Its state is told already, and the scheduler may start it again."""
+        outbox = use(monkeypatch, tmp_path)
+        report.begin(instance())
+        SqliteHook("lite").run("SELECT 1")
+        report.end(instance(), None)  # so that it is known that somebody wants it
+        for name in ("sync", "sync_file", "sync_folder"):
+            monkeypatch.setattr(Disk, name, lambda *_arguments: pytest.fail("it waits"))
+        monkeypatch.setitem(sys.modules, "airflow_provider_ryft.ingest.shipper", None)
+        report.begin(instance(state="deferred"))
+        SqliteHook("lite").run("SELECT 2")
+        report.leave()
+        assert queries(outbox, "ready") == 1
 
     def test_a_task_that_goes_on_leaves_nothing_where_nobody_made_a_connection(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from airflow_provider_ryft.listener import warm_up
 
 SLOW = """
 import time
@@ -72,6 +75,29 @@ warm_up._thread.join()
     assert "again" not in told
     assert "RuntimeError" in told
     assert "private" not in told
+
+
+def test_a_thread_that_is_not_running_yet_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread, or a signal's handler, may come between a thread's making and its start."""
+    monkeypatch.setattr(warm_up, "_thread", threading.Thread())
+    warm_up.wait()
+
+
+def test_where_no_thread_can_be_started_nothing_is_imported_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_up, "_thread", None)
+    monkeypatch.setattr(warm_up, "_wanted", set())
+    done: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail_to_start)
+        warm_up.warm_up("json", then=lambda: done.append(1))
+    warm_up.wait()
+    warm_up.warm_up("string", then=lambda: done.append(2))
+    warm_up.wait()
+    assert done == [2]
+
+
+def fail_to_start(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_module_that_fails_fails_where_it_is_needed(tmp_path: Path) -> None:
