@@ -302,7 +302,11 @@ def instant(name: str, value: object) -> datetime:
     moment = _parse(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise InvalidQueryError(name, f"must be {_TIMES}, not {show(value)}")
-    if moment.utcoffset() is None:
+    try:
+        is_aware = moment.utcoffset() is not None
+    except ValueError:  # of pandas' NaT, which is a datetime, too
+        raise InvalidQueryError(name, f"must be {_TIMES}, not {show(value)}") from None
+    if not is_aware:
         raise InvalidQueryError(name, f"has no time zone ({show(value)}); allowed: {_TIMES}")
     if type(moment) is datetime and moment.tzinfo is timezone.utc:
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)

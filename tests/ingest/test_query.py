@@ -408,6 +408,12 @@ def test_a_time_without_a_zone_is_an_error(naive: datetime | str) -> None:
         query(timestamp=naive)
 
 
+def test_a_time_that_is_missing_in_a_frame_is_no_time() -> None:
+    """``NaT`` is a ``datetime``, of which nothing can be asked."""
+    with pytest.raises(InvalidQueryError, match=r"timestamp: must be a datetime .*, not NaTType NaT"):
+        query(timestamp=pd.NaT)
+
+
 def test_a_date_is_no_time() -> None:
     """A ``date`` is refused, though ``datetime`` is one."""
     with pytest.raises(InvalidQueryError, match=r"timestamp: must be a datetime .*, not date datetime.date\(2026"):
