@@ -37,16 +37,17 @@ FUNCTIONS = [
     f"{LISTENER}.delivery:Delivery.run",
     f"{LISTENER}.delivery:Delivery._client",
     f"{LISTENER}.report:warm_up",
+    f"{LISTENER}.report:wait",
     f"{LISTENER}.report:Report._take_pen",
     f"{LISTENER}.metrics:count",
     f"{LISTENER}.failures:failure_info",
+    f"{LISTENER}.driver_errors:read",
     f"{LISTENER}.secrets:redact",
     "airflow_provider_ryft.settings:read",
     "airflow_provider_ryft.sql.query_type:query_type",
     "airflow_provider_ryft.ingest.journal:Journal.begin",
     "airflow_provider_ryft.ingest.journal:Journal.end",
     "airflow_provider_ryft.ingest.journal:Journal.close",
-    "airflow_provider_ryft.ingest.query:Query.encode",
     "airflow_provider_ryft.ingest.stencil:Stencil.encode",
     "airflow_provider_ryft.ingest.client:IngestClient.push_lines",
 ]
@@ -67,7 +68,8 @@ def outcomes(home: AirflowHome, function: str, by: str) -> dict[str, str]:
 
 
 def short(function: str) -> str:
-    return function.rpartition(":")[2]
+    module, _, name = function.rpartition(":")
+    return f"{module.rpartition('.')[2]}.{name}"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=short)
