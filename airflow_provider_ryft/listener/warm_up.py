@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
+from time import sleep
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 # thread that would release them: its own import of one of these would wait for ever. So a fork waits for the imports,
 # which take a fraction of a second, and goes on after this many seconds whatever happens.
 _PATIENCE = 5.0
+
+# Who starts a thread goes on when that one gives Python's lock away for the first time, which an import may do after
+# Python's switch interval only, of 5 ms.
+_MOMENT = 0.0002
 
 _wanted: set[str] = set()
 _thread: threading.Thread | None = None
@@ -45,6 +50,7 @@ def warm_up(*modules: str, then: Callable[[], object] | None = None) -> None:
 
 
 def _import(modules: Iterable[str], then: Callable[[], object] | None, before: threading.Thread | None) -> None:
+    sleep(_MOMENT)
     if before is not None:
         before.join()
     for module in modules:

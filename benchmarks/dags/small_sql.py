@@ -1,4 +1,4 @@
-"""A task with one statement and one without; their processes note what listeners take, and what our recorder does."""
+"""Tasks with one statement and one without; their processes note what listeners take, and what our recorder does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from time import perf_counter, thread_time
+from time import perf_counter, sleep, thread_time
 from typing import Any
 
 from airflow.providers.common.compat.sdk import dag, task
@@ -58,9 +58,18 @@ def watch_the_recorder() -> None:
         setattr(report.Report, name, noted("start")(getattr(report.Report, name)))
 
 
+class FarHook(SqliteHook):
+    """Takes as long to connect as to a server that is not on this machine."""
+
+    def get_conn(self) -> Any:
+        """Return a connection, after a while."""
+        sleep(0.02)
+        return super().get_conn()
+
+
 @dag(schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False)
 def small_sql() -> None:
-    """Two tasks."""
+    """Three tasks."""
 
     @task
     def statement() -> None:
@@ -68,10 +77,16 @@ def small_sql() -> None:
         SqliteHook("lite").run("SELECT 1")
 
     @task
+    def far() -> None:
+        watch_the_recorder()
+        FarHook("lite").run("SELECT 1")
+
+    @task
     def nothing() -> None:
         pass
 
     statement()
+    far()
     nothing()
 
 
