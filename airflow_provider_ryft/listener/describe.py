@@ -317,7 +317,7 @@ class Describer:
             masked = self._masked(connected.place, (*self._tags, *connected.tags))
             place, described = masked or (Place(), ("tags:withheld",))
             unknown = () if outcome_known else ("query_state:unknown",)
-            form = _form(place, kind, _text(version), (SOURCE, *described, *tags, *unknown))
+            form = _make_form(place, kind, _text(version), (SOURCE, *described, *tags, *unknown))
             if masked is not None:
                 forms[key] = form
         return form
@@ -480,7 +480,7 @@ def _is_one_query(text: str, kind: QueryType | None) -> bool:
 
 
 @lru_cache(maxsize=64)  # for a process whose masker does not tell what it knows, so that nothing else can be kept
-def _form(place: Place, kind: QueryType | None, server_version: str | None, tags: tuple[str, ...]) -> _Form:
+def _make_form(place: Place, kind: QueryType | None, server_version: str | None, tags: tuple[str, ...]) -> _Form:
     context = {**place._asdict(), "query_type": kind, "server_version": server_version, "user_agent": _user_agent()}
     return _Form(context, tags)
 

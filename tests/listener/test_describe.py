@@ -713,7 +713,7 @@ def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(monk
     made: list[Any] = []
     form = describe._Form
     monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
-    describe._form.cache_clear()
+    describe._make_form.cache_clear()
     one = describer()
     for number in range(20):
         statement = stated(f"SELECT {number}", connection=connection(login="ann"), hook=SimpleNamespace())
@@ -730,7 +730,7 @@ def test_statements_are_worked_out_once_where_the_masker_does_not_tell_what_it_k
     monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
     monkeypatch.setattr(secrets, "_holder", lambda _module: None)
     monkeypatch.setattr(secrets, "_last", None)
-    describe._form.cache_clear()
+    describe._make_form.cache_clear()
     one = describer()
     for number in range(20):
         one.begun(stated(f"SELECT {number}"))
