@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.get_provider_info import get_provider_info
 from airflow_provider_ryft.ingest.client import DEFAULT_BASE_URL, IngestClient, PushResult, Verdict, explain, verdict
+from airflow_provider_ryft.ingest.fields import near
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.transport import Answer, NoAnswer
 
@@ -156,8 +156,8 @@ def _client_options(extra: Mapping[str, Any]) -> dict[str, Any]:
     options = {}
     for name, value in extra.items():
         if name not in _OPTIONS:
-            near = get_close_matches(name, _OPTIONS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(_OPTIONS)}"
+            meant = near(name, _OPTIONS)
+            hint = f"did you mean {meant}?" if meant else f"allowed: {', '.join(_OPTIONS)}"
             raise ConfigurationError(f"The extra has an unknown {name!r}; {hint}")
         if value is not None and value != "":
             options[name] = _OPTIONS[name](name, value)

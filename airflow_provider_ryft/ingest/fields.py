@@ -278,6 +278,8 @@ def _number(name: str, value: object) -> Number:
 
 
 def _duration(name: str, value: object) -> Number:
+    if type(value) is float and 0.0 <= value < math.inf:  # most are
+        return value
     number = _number(name, value)
     if number < 0:
         raise InvalidQueryError(name, f"must be a number of milliseconds, 0 or more, not {show(value)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -56,9 +55,7 @@ class Stencil:
         :param duration_ms: as it is
         :raises InvalidQueryError: for a duration that the API would not take
         """
-        plain = type(duration_ms) is float and 0.0 <= duration_ms < math.inf  # most are
-        duration = repr(duration_ms) if plain else _written(_DURATION, duration_ms)
-        return (self._form % (query_id, query, timestamp, duration)).encode()
+        return (self._form % (query_id, query, timestamp, _written(_DURATION, duration_ms))).encode()
 
 
 def written_id(query_id: str) -> str:

@@ -29,6 +29,7 @@ from airflow_provider_ryft.listener.contexts import Place, dialect, override, pl
 from airflow_provider_ryft.listener.secrets import Head, Known, MaskingError, known_secrets, redact, redact_head
 from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
+from airflow_provider_ryft.sql.first_word import is_several
 from airflow_provider_ryft.sql.query_type import query_type
 
 if TYPE_CHECKING:
@@ -365,8 +366,7 @@ class Describer:
             head = redact_head(text, longest, known)
             reported = self._without_literals(head, spoken) if self._settings.mask_literals else head.text
         except Exception as error:
-            self.left_out["text"] += 1
-            log.debug("The text of a statement is withheld: %s", type(error).__name__)
+            self._leave_out("text", error)
             return _Text(WITHHELD, None, tags=("query_text:withheld",))
         is_cut = len(text) > longest
         if is_cut:
@@ -417,8 +417,7 @@ class Describer:
             said = _cut(said, LONGEST_MESSAGE)
             return self._without_repeated(said, parts) if self._settings.mask_literals else said
         except Exception as error:
-            self.left_out["failure message"] += 1
-            log.debug("A failure message is withheld: %s", type(error).__name__)
+            self._leave_out("failure message", error)
             return WITHHELD
 
     def _without_repeated(self, message: str, parts: _Parts) -> str:
@@ -471,10 +470,7 @@ _OUTRANKED_BY_NONE = (QueryType.INSERT, QueryType.MERGE)
 
 def _is_one_query(text: str, kind: QueryType | None) -> bool:
     """Tell whether a text is a single statement, and no ``SELECT ... INTO``, if that is quickly told."""
-    if len(text) > _LONGEST_SURVEYED:
-        return False
-    end = text.find(";")
-    if end >= 0 and text[end:].strip("; \t\r\n"):
+    if len(text) > _LONGEST_SURVEYED or is_several(text):
         return False
     return kind is not QueryType.SELECT or "into" not in text.lower()
 

@@ -29,12 +29,10 @@ def failure_info(error: BaseException) -> FailureInfo:
         if finding is not None:
             return _info(exception, finding)
     for exception in chain:
-        kind = error_codes.by_class(exception, error_codes.DEADLINES) or error_codes.by_class(
-            exception, error_codes.CLASSES
-        )
-        kind = kind or error_codes.by_class(exception, error_codes.PEP_249)
-        if kind is not None:
-            return _info(exception, Finding(kind=kind))
+        for table in (error_codes.DEADLINES, error_codes.CLASSES, error_codes.PEP_249):
+            kind = error_codes.by_class(exception, table)
+            if kind is not None:
+                return _info(exception, Finding(kind=kind))
     return _info(error, Finding())
 
 

@@ -179,15 +179,13 @@ def _holder(module: ModuleType) -> Any:
 def _masks(modules: Iterable[ModuleType | None]) -> Iterable[Callable[[str], Any]]:
     """Return the functions that mask a text, each of them once, because old names lead to the same one."""
     masks: dict[Any, Callable[[str], Any]] = {}
-    is_one = False
-    for name, module in zip(_MASKERS, modules, strict=True):
-        mask: Callable[[str], Any] | None = getattr(module, "redact", None)
-        is_one = is_one or mask is not None
-        if mask is not None and not _has_nothing_to_mask(module, mask):
+    maskers = [module for module in modules if module is not None and hasattr(module, "redact")]
+    for module in maskers:
+        if not _has_nothing_to_mask(module):
             # In 3.0 and 3.1 the module of 2.11 may be there, with the new masker's names in it.
-            is_old = name == _OF_2_11 and "_secrets_masker" in vars(module)
-            masks[mask] = _mask_in_2_11 if is_old else mask
-    if not is_one:
+            is_old = module is sys.modules.get(_OF_2_11) and "_secrets_masker" in vars(module)
+            masks[module.redact] = _mask_in_2_11 if is_old else module.redact
+    if not maskers:
         try:
             from airflow.providers.common.compat.sdk import redact as newest
         except ImportError as error:
@@ -196,11 +194,10 @@ def _masks(modules: Iterable[ModuleType | None]) -> Iterable[Callable[[str], Any
     return masks.values()
 
 
-def _has_nothing_to_mask(module: ModuleType | None, mask: Callable[[str], Any]) -> bool:
+def _has_nothing_to_mask(module: ModuleType) -> bool:
     """Tell whether a masker is Airflow's own, and knows no secret: it need not be asked."""
-    if module is None or getattr(mask, "__module__", None) != module.__name__:
-        return False
-    return getattr(_holder(module), "replacer", mask) is None
+    is_own = getattr(module.redact, "__module__", None) == module.__name__
+    return is_own and getattr(_holder(module), "replacer", module) is None
 
 
 def _mask_in_2_11(text: str) -> str:

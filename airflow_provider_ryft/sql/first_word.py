@@ -25,7 +25,7 @@ def settled_by_first_word(sql: str, dialect: str) -> QueryType | None:
     lowered = sql.lower() if kind is None or dialect == "mssql" else ""
     if dialect == "mssql":
         may_follow = _MAY_FOLLOW_INSERT if kind is QueryType.INSERT else _MAY_FOLLOW
-        if any(lowered.find(word, first.end()) >= 0 for word in may_follow):
+        if any(lowered.find(start, first.end()) >= 0 for start in may_follow):
             return None
     if kind is None and "into" not in lowered:
         return QueryType.SELECT

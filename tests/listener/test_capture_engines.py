@@ -520,15 +520,15 @@ def test_hooks_that_run_as_common_sql_does(
     path: str, driver: str, recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each execution is one record with the text that reached the driver, the failing one with its error."""
-    name = path.rpartition(".")
-    module = pytest.importorskip(name[0])
+    module_name, _, class_name = path.rpartition(".")
+    module = pytest.importorskip(module_name)
     library = pytest.importorskip(driver)
     log: list[str] = []
     connection = Connection(lambda: Cursor(log, RuntimeError))
     if driver == "pymssql":
         connection.autocommit = lambda _is_on: None
     monkeypatch.setattr(library, "connect", lambda *_args, **_kwargs: connection)
-    hook = getattr(module, name[2])(connect(f"{driver}://u:p@h:1/s"))
+    hook = getattr(module, class_name)(connect(f"{driver}://u:p@h:1/s"))
     hook.run(["INSERT 1", "INSERT 2"], autocommit=True)
     assert hook.get_first("SELECT 3")
     with pytest.raises(RuntimeError) as raised:

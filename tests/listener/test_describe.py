@@ -708,12 +708,18 @@ def test_threads_share_a_describer() -> None:
 # --- what is worked out once
 
 
-def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task may make a hook, and look its connection up, for each of its statements."""
-    made: list[Any] = []
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets an item whenever a form is made."""
+    forms: list[int] = []
     form = describe._Form
-    monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
+    monkeypatch.setattr(describe, "_Form", lambda *arguments: forms.append(1) or form(*arguments))
     describe._make_form.cache_clear()
+    return forms
+
+
+def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(made: list[int]) -> None:
+    """A task may make a hook, and look its connection up, for each of its statements."""
     one = describer()
     for number in range(20):
         statement = stated(f"SELECT {number}", connection=connection(login="ann"), hook=SimpleNamespace())
@@ -723,14 +729,10 @@ def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(monk
 
 
 def test_statements_are_worked_out_once_where_the_masker_does_not_tell_what_it_knows(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, made: list[int]
 ) -> None:
-    made: list[Any] = []
-    form = describe._Form
-    monkeypatch.setattr(describe, "_Form", lambda *arguments: made.append(1) or form(*arguments))
     monkeypatch.setattr(secrets, "_holder", lambda _module: None)
     monkeypatch.setattr(secrets, "_last", None)
-    describe._make_form.cache_clear()
     one = describer()
     for number in range(20):
         one.begun(stated(f"SELECT {number}"))
