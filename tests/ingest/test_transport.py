@@ -457,6 +457,7 @@ def test_netrc_is_not_used(token: str, environment: pytest.MonkeyPatch, tmp_path
 def test_the_token_is_not_logged(sandbox: Sandbox, token: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever logs, at any level, does not tell the token."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")  # drivers that use it, too, like to silence it
     with closing(transport_to(sandbox.url, token)) as transport:
         for fault in (Fault(), Fault(status=401), Fault(status=503), Fault(reset="before"), Fault(reset="body")):
             sandbox.faults.set(fault)
