@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.hooks.ryft"]}],
         "operators": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.operators.ryft"]}],
-        "cli": ["airflow_provider_ryft.cli.airflow_commands"],
+        "cli": ["airflow_provider_ryft.cli.definition.airflow_commands"],
         "connection-types": [
             {
                 "connection-type": "ryft",

@@ -18,9 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from airflow_home import AirflowHome
-
 from airflow_provider_ryft.sandbox.server import Sandbox
+from support.airflow_home import AirflowHome
 
 HOME = Path(tempfile.mkdtemp(prefix="ryft-bench-"))
 os.environ["AIRFLOW_HOME"] = str(HOME)
@@ -132,12 +131,13 @@ def statements_table() -> None:
     """Print what a statement costs, once what it needs is there."""
     from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-    from airflow_provider_ryft.listener import capture, report
+    from airflow_provider_ryft.instrumentation import instrumentor
+    from airflow_provider_ryft.listener import task_report
     from airflow_provider_ryft.settings import Settings
 
     settings = Settings(outbox_path=str(HOME / "outbox"), delivery="outbox")
-    report._settings = lambda: settings  # type: ignore[assignment]
-    report.runs_here = lambda _task_instance: True  # type: ignore[assignment]
+    task_report._settings = lambda: settings  # type: ignore[assignment]
+    task_report.runs_here = lambda _task_instance: True  # type: ignore[assignment]
     task = SimpleNamespace(dag_id="d", task_id="t", dag=None)
     task_instance = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, map_index=-1, task=task)
     texts = [f"SELECT {number}" for number in range(STATEMENTS)]
@@ -148,11 +148,11 @@ def statements_table() -> None:
     run()
     alone, observed, ends = [], [], []
     for _ in range(ROUNDS):
-        capture.uninstall()
+        instrumentor.uninstall()
         alone.append(seconds(run))
-        report.begin(task_instance)
+        task_report.begin(task_instance)
         observed.append(seconds(run))
-        ends.append(seconds(lambda: report.end(task_instance, None)))
+        ends.append(seconds(lambda: task_report.end(task_instance, None)))
     added = [(after - before) / STATEMENTS * 1e6 for before, after in zip(alone, observed, strict=True)]
     row("a statement on SQLite by itself", f"{statistics.median(alone) / STATEMENTS * 1e6:.0f} us")
     row("  reported: median, best", f"{statistics.median(added):+.0f} us", f"{min(added):+.0f} us")

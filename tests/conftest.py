@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow_home import AirflowHome
+
+from support.airflow_home import AirflowHome
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -23,6 +24,8 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="ryft-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
+pytest_plugins = ["support.capture"]
+
 # The suite's output is searched for this text, which must be in none of it.
 TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
 
@@ -30,10 +33,10 @@ TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
 @pytest.fixture(autouse=True)
 def secrets_stay_in_their_test() -> Iterator[None]:
     """Forget the passwords of a test's connections: 2.11 masks a short one in every text of every later test."""
-    from airflow_provider_ryft.listener import secrets
+    from airflow_provider_ryft.redaction import redact
 
     def maskers() -> list[Any]:
-        return [sys.modules[name]._secrets_masker() for name in secrets._MASKERS if name in sys.modules]
+        return [sys.modules[name]._secrets_masker() for name in redact._MASKERS if name in sys.modules]
 
     before = [(masker, set(masker.patterns), masker.replacer) for masker in maskers()]
     yield

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_home import AirflowHome
-
     from airflow_provider_ryft.sandbox.server import Sandbox
+    from support.airflow_home import AirflowHome
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "example_dags"
 

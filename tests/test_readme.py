@@ -12,7 +12,7 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_ryft.get_provider_info import get_provider_info
 from airflow_provider_ryft.ingest.client import Verdict, verdict
-from airflow_provider_ryft.listener import delivery, report
+from airflow_provider_ryft.listener import delivery, task_report
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def test_the_table_of_options_is_that_of_the_metadata() -> None:
 
 
 def test_the_metrics_that_the_readme_names_are_those_that_are_sent() -> None:
-    source = inspect.getsource(delivery) + inspect.getsource(report)
+    source = inspect.getsource(delivery) + inspect.getsource(task_report)
     for name in re.findall(r"`ryft\.([a-z]+)`", README):
         assert f'"{name}"' in source, name
 

@@ -13,15 +13,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
-from airflow_provider_ryft.ingest.journal import Journal, Kept
-from airflow_provider_ryft.ingest.outbox import Outbox
 from airflow_provider_ryft.listener import metrics
+from airflow_provider_ryft.outbox.journal import Journal, Kept
+from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
-    from airflow_provider_ryft.ingest.object_store import StoreOutbox
-    from airflow_provider_ryft.ingest.shipper import Shipped
+    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+    from airflow_provider_ryft.shipping.shipper import Shipped
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Delivery:
             if self._goes_on:
                 self._leave()
                 return
-            from airflow_provider_ryft.ingest.shipper import flush
+            from airflow_provider_ryft.shipping.shipper import flush
 
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.opens_in() else self._client()
@@ -164,7 +164,7 @@ class Delivery:
             self._keep(_GOES_ON)
 
     def _keep(self, problem: str) -> None:
-        from airflow_provider_ryft.ingest.shipper import keep
+        from airflow_provider_ryft.shipping.shipper import keep
 
         self._shipped = keep(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
 

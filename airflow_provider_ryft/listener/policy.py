@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.listener.statement import Statement
+    from airflow_provider_ryft.capture.statement import Statement
 
 AnyObject = TypeVar("AnyObject")
 
@@ -86,7 +86,7 @@ class Policy:
         if self._types is None:
             return True
         connection, hook = statement.connection, statement.hook
-        from airflow_provider_ryft.listener.contexts import dialect
+        from airflow_provider_ryft.query_builder.connection_context import dialect
 
         types = [getattr(connection, "conn_type", None), getattr(hook, "conn_type", None), dialect(connection, hook)]
         return not _matches(self._types, types)

@@ -10,9 +10,9 @@ import sys
 from typing import Any
 
 from airflow_provider_ryft.compat import hookimpl
-from airflow_provider_ryft.listener.survival import guarded
+from airflow_provider_ryft.guard import guarded
 
-_REPORT = "airflow_provider_ryft.listener.report"
+_REPORT = "airflow_provider_ryft.listener.task_report"
 
 
 class TaskListener:
@@ -22,9 +22,9 @@ class TaskListener:
     @guarded
     def on_task_instance_running(self, task_instance: Any) -> None:
         """Begin a report."""
-        from airflow_provider_ryft.listener import report
+        from airflow_provider_ryft.listener import task_report
 
-        report.begin(task_instance)
+        task_report.begin(task_instance)
 
     @hookimpl
     @guarded

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_ryft import outboxes, settings
+from airflow_provider_ryft import configured_outbox, settings
 from airflow_provider_ryft.exceptions import (
     ConfigurationError,
     DeliveryError,
@@ -20,7 +20,7 @@ from airflow_provider_ryft.exceptions import (
 )
 from airflow_provider_ryft.hooks.ryft import RyftIngestHook
 from airflow_provider_ryft.ingest.query import Query, QueryContext
-from airflow_provider_ryft.ingest.shipper import ship
+from airflow_provider_ryft.shipping.shipper import ship
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -171,7 +171,7 @@ class RyftShipOutboxOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002  # the base class's argument
         """Send what is there, orphans of killed tasks included."""
-        outbox = outboxes.find(self.path, settings.read())
+        outbox = configured_outbox.find(self.path, settings.read())
         shipped = ship(outbox, RyftIngestHook(self.ryft_conn_id).get_conn, deadline=self.timeout)
         left = outbox.stats().ready.queries
         self.log.info(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from airflow_provider_ryft.sql.scanner import (
+from airflow_provider_ryft.sql.tokenizer import (
     BRACKET,
     CAUTIOUS,
     COMMENT,

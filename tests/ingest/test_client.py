@@ -15,9 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import HealthCheck, given, settings, strategies as st
-from raw_server import Conversation, RawServer, answer, keep_answering, within_reason
 
 from airflow_provider_ryft.exceptions import (
     ConfigurationError,
@@ -34,6 +32,8 @@ from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.transport import NoAnswer
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
+from support import strategies
+from support.raw_server import Conversation, RawServer, answer, keep_answering, within_reason
 
 LATER = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529]
 REFUSED = [400, 422]

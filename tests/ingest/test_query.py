@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 import pendulum
 import pytest
-import strategies
 from hypothesis import given, strategies as st
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
+from support import strategies
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 

@@ -24,13 +24,13 @@ from typing import Any
 import pytest
 import trustme
 from hypothesis import given, strategies as st
-from raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering, within_reason
 
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.ingest.transport import Answer, NoAnswer, Secret, Transport, retry_after
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
+from support.raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering, within_reason
 
 PATH = "/ingest/push/queries"
 BODY = b"[]"  # which the sandbox accepts

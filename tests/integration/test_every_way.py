@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import airflow
 import pytest
-import services
-from airflow_home import AirflowHome
 
 from airflow_provider_ryft.sandbox.server import Sandbox
+from support import services
+from support.airflow_home import AirflowHome
 
 if TYPE_CHECKING:
-    from services import Logged
+    from support.services import Logged
 
 pytestmark = [pytest.mark.integration, pytest.mark.services]
 

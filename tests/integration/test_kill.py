@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import airflow
 import pytest
-import services
 
 from airflow_provider_ryft.sandbox.faults import Fault
+from support import services
 
 if TYPE_CHECKING:
-    from airflow_home import AirflowHome
-
     from airflow_provider_ryft.sandbox.server import Sandbox
+    from support.airflow_home import AirflowHome
 
 pytestmark = [pytest.mark.integration, pytest.mark.services]
 

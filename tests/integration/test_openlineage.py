@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_home import AirflowHome
-
     from airflow_provider_ryft.sandbox.server import Sandbox
+    from support.airflow_home import AirflowHome
 
 pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is not installed")
 pytestmark = pytest.mark.integration

@@ -9,52 +9,52 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_home import AirflowHome
+    from support.airflow_home import AirflowHome
 
 pytestmark = pytest.mark.integration
 
 DAG = Path(__file__).parent / "dags" / "sabotaged.py"
-LISTENER = "airflow_provider_ryft.listener"
+PACKAGE = "airflow_provider_ryft"
 FUNCTIONS = [
-    f"{LISTENER}.report:begin",
-    f"{LISTENER}.report:end",
-    f"{LISTENER}.report:leave",
-    f"{LISTENER}.report:_settings",
-    f"{LISTENER}.report:Report.begin",
-    f"{LISTENER}.report:Report.end",
-    f"{LISTENER}.report:Report.deliver",
-    f"{LISTENER}.report:Report.add_operator",
-    f"{LISTENER}.report:Report.add_submitted",
-    f"{LISTENER}.submitted:note",
-    f"{LISTENER}.submitted:take",
-    f"{LISTENER}.capture:start",
-    f"{LISTENER}.capture:stop",
-    f"{LISTENER}.describe:Describer.ended",
-    f"{LISTENER}.describe:Describer.begun",
-    f"{LISTENER}.describe:TaskFacts.of",
-    f"{LISTENER}.policy:Policy.wants_task",
-    f"{LISTENER}.policy:Policy.wants_statement",
-    f"{LISTENER}.delivery:Delivery.run",
-    f"{LISTENER}.delivery:Delivery._client",
-    f"{LISTENER}.report:warm_up",
-    f"{LISTENER}.report:wait",
-    f"{LISTENER}.report:Report._take_pen",
-    f"{LISTENER}.metrics:count",
-    f"{LISTENER}.failures:failure_info",
-    f"{LISTENER}.driver_errors:read",
-    f"{LISTENER}.secrets:redact",
-    "airflow_provider_ryft.settings:read",
-    "airflow_provider_ryft.sql.query_type:query_type",
-    "airflow_provider_ryft.ingest.journal:Journal.begin",
-    "airflow_provider_ryft.ingest.journal:Journal.end",
-    "airflow_provider_ryft.ingest.journal:Journal.close",
-    "airflow_provider_ryft.ingest.stencil:Stencil.encode",
-    "airflow_provider_ryft.ingest.client:IngestClient.push_lines",
+    f"{PACKAGE}.listener.task_report:begin",
+    f"{PACKAGE}.listener.task_report:end",
+    f"{PACKAGE}.listener.task_report:leave",
+    f"{PACKAGE}.listener.task_report:_settings",
+    f"{PACKAGE}.listener.task_report:Report.begin",
+    f"{PACKAGE}.listener.task_report:Report.end",
+    f"{PACKAGE}.listener.task_report:Report.deliver",
+    f"{PACKAGE}.listener.task_report:Report.add_operator",
+    f"{PACKAGE}.listener.task_report:Report.add_submitted",
+    f"{PACKAGE}.extractors.submissions:note",
+    f"{PACKAGE}.extractors.submissions:take",
+    f"{PACKAGE}.instrumentation.instrumentor:start",
+    f"{PACKAGE}.instrumentation.instrumentor:stop",
+    f"{PACKAGE}.query_builder.builder:Describer.ended",
+    f"{PACKAGE}.query_builder.builder:Describer.begun",
+    f"{PACKAGE}.query_builder.builder:TaskFacts.of",
+    f"{PACKAGE}.listener.policy:Policy.wants_task",
+    f"{PACKAGE}.listener.policy:Policy.wants_statement",
+    f"{PACKAGE}.listener.delivery:Delivery.run",
+    f"{PACKAGE}.listener.delivery:Delivery._client",
+    f"{PACKAGE}.listener.task_report:warm_up",
+    f"{PACKAGE}.listener.task_report:wait",
+    f"{PACKAGE}.listener.task_report:Report._take_pen",
+    f"{PACKAGE}.listener.metrics:count",
+    f"{PACKAGE}.failures.classify:failure_info",
+    f"{PACKAGE}.failures.drivers:read",
+    f"{PACKAGE}.redaction.redact:redact",
+    f"{PACKAGE}.settings:read",
+    f"{PACKAGE}.sql.query_type:query_type",
+    f"{PACKAGE}.outbox.journal:Journal.begin",
+    f"{PACKAGE}.outbox.journal:Journal.end",
+    f"{PACKAGE}.outbox.journal:Journal.close",
+    f"{PACKAGE}.ingest.query_template:Stencil.encode",
+    f"{PACKAGE}.ingest.client:IngestClient.push_lines",
 ]
 # What runs in the thread that delivers may hang, too.
 THREAD = [
-    f"{LISTENER}.delivery:Delivery._client",
-    "airflow_provider_ryft.ingest.client:IngestClient.push_lines",
+    f"{PACKAGE}.listener.delivery:Delivery._client",
+    f"{PACKAGE}.ingest.client:IngestClient.push_lines",
 ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_ryft.capture.statement import Statement
 from airflow_provider_ryft.listener.policy import Policy, disable_ryft, enable_ryft
-from airflow_provider_ryft.listener.statement import Statement
 from airflow_provider_ryft.settings import Settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)

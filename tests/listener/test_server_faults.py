@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 import trustme
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
-from raw_server import Conversation, RawServer, answer, keep_answering
 
-from airflow_provider_ryft.ingest.outbox import Outbox
-from airflow_provider_ryft.listener import capture, report
+from airflow_provider_ryft.instrumentation import instrumentor
+from airflow_provider_ryft.listener import task_report
+from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
 from airflow_provider_ryft.settings import Settings
+from support.raw_server import Conversation, RawServer, answer, keep_answering
 
 TIMEOUT = 1.0
 STATEMENTS = 8
@@ -150,13 +151,13 @@ ROWS = [
 @pytest.fixture(autouse=True)
 def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AIRFLOW_CONN_LITE", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "lite.db")}))
-    monkeypatch.setattr(report, "runs_here", lambda _task_instance: True)
+    monkeypatch.setattr(task_report, "runs_here", lambda _task_instance: True)
     settings = Settings(outbox_path=str(tmp_path / "outbox"), delivery_timeout=TIMEOUT)
-    monkeypatch.setattr(report, "_settings", lambda: settings)
+    monkeypatch.setattr(task_report, "_settings", lambda: settings)
     yield
-    report._current = None
-    capture.stop()
-    capture.uninstall()
+    task_report._current = None
+    instrumentor.stop()
+    instrumentor.uninstall()
 
 
 @contextmanager
@@ -172,12 +173,12 @@ def run_task(first: int = 0, count: int = STATEMENTS) -> float:
     """Run a task; return how many seconds its end took."""
     task = SimpleNamespace(dag_id="etl", task_id="load", dag=None)
     task_instance = SimpleNamespace(dag_id="etl", task_id="load", run_id="r", try_number=1, map_index=-1, task=task)
-    report.begin(task_instance)
+    task_report.begin(task_instance)
     hook = SqliteHook("lite")
     for number in range(first, first + count):
         hook.run(f"SELECT {number}{', ' + repr('poison') if number in (2, 5) else ''}")
     started = time.monotonic()
-    report.end(task_instance, None)
+    task_report.end(task_instance, None)
     return time.monotonic() - started
 
 
@@ -227,7 +228,7 @@ def test_what_a_refused_token_kept_is_delivered_once_it_is_good_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     from airflow_provider_ryft.hooks.ryft import RyftIngestHook
-    from airflow_provider_ryft.ingest.shipper import ship
+    from airflow_provider_ryft.shipping.shipper import ship
 
     row = Row("401, then 200", told(Fault(status=401, times=1)))
     with connected(row, token, monkeypatch) as arranged:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ryft.listener import capture
-from airflow_provider_ryft.listener.statement import Statement
+from airflow_provider_ryft.capture.statement import Statement
+from airflow_provider_ryft.instrumentation import instrumentor
 
 
 class Counting:
@@ -27,13 +27,13 @@ class Counting:
 
 
 def pytest_runtest_setup() -> None:
-    capture.install()
-    capture.start(Counting())
+    instrumentor.install()
+    instrumentor.start(Counting())
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    capture.stop()
+    instrumentor.stop()
 
 
 def pytest_sessionfinish() -> None:

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-import services
+
+from support import services
 
 PEER = "apache-airflow-providers-common-sql"
 HERE = Path(__file__).parent

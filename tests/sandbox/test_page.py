@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from strategies import VALID, changed, payloads
 
 from airflow_provider_ryft.sandbox.page import render
 from airflow_provider_ryft.sandbox.store import Delivery
+from support.strategies import VALID, changed, payloads
 
 URL = "http://127.0.0.1:8089"
 NASTY = [

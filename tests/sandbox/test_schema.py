@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from hypothesis import event, given, settings, strategies as st
-from strategies import INVALID, VALID, Invalid, changed, payloads, queries, times, without
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryContext, QueryState, QueryType
 from airflow_provider_ryft.sandbox.schema import problems, schema
+from support.strategies import INVALID, VALID, Invalid, changed, payloads, queries, times, without
 
 # "Payload Schema" of the API's page.
 REQUIRED = {"context", "query", "queryId", "queryState", "timestamp", "duration_ms", "failureInfo.errorCode.type"}

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import requests
 from hypothesis import given, settings
-from strategies import INVALID, VALID, Invalid, payloads
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import MAX_BODY, Request, Sandbox
+from support.strategies import INVALID, VALID, Invalid, payloads
 
 PATH = "/ingest/push/queries"
 # Some of each kind; the schema's own test has them all.

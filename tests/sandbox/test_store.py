@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from strategies import payloads
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.sandbox.store import Store
+from support.strategies import payloads
 
 
 def record(number: int, *, state: str = "FINISHED", tags: list[str] | None = None) -> dict[str, Any]:

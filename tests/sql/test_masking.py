@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from services import require
 
-from airflow_provider_ryft.sql import masking, scanner
+from airflow_provider_ryft.sql import masking, tokenizer
 from airflow_provider_ryft.sql.masking import literals, mask_literals
+from support.services import require
 
 UNTIMED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # machines are noisy
 
@@ -379,13 +379,13 @@ def _count_steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
         return call
 
-    grammar = scanner._grammar
+    grammar = tokenizer._grammar
 
-    def counting_grammar(lexicon: scanner.Lexicon) -> Any:
+    def counting_grammar(lexicon: tokenizer.Lexicon) -> Any:
         match_at, forms = grammar(lexicon)
         return counted(match_at), [(kind, pattern, close and counted(close)) for kind, pattern, close in forms]
 
-    monkeypatch.setattr(scanner, "_grammar", counting_grammar)
+    monkeypatch.setattr(tokenizer, "_grammar", counting_grammar)
     return steps
 
 

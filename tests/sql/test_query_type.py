@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from services import require
 
 from airflow_provider_ryft.ingest.query import QueryType
-from airflow_provider_ryft.sql import query_type as module, scanner
+from airflow_provider_ryft.sql import query_type as module, tokenizer
 from airflow_provider_ryft.sql.first_word import settled_by_first_word
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
-from airflow_provider_ryft.sql.scanner import readings
-from airflow_provider_ryft.sql.statement_kind import type_of
+from airflow_provider_ryft.sql.statement_rules import type_of
+from airflow_provider_ryft.sql.tokenizer import readings
+from support.services import require
 
 SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryType.DESCRIBE, QueryType.INSERT
 UPDATE, DELETE, MERGE, ANALYZE = QueryType.UPDATE, QueryType.DELETE, QueryType.MERGE, QueryType.ANALYZE
@@ -400,14 +400,14 @@ def test_a_statement_in_a_statement_in_a_statement_ends_somewhere() -> None:
 def _count_tokens(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Let the scanner note each token that is asked of it."""
     read: list[object] = []
-    tokens = scanner.tokens
+    tokens = tokenizer.tokens
 
     def counted(*arguments: Any) -> Iterator[Any]:
         for token in tokens(*arguments):
             read.append(token)
             yield token
 
-    monkeypatch.setattr(scanner, "tokens", counted)
+    monkeypatch.setattr(tokenizer, "tokens", counted)
     return read
 
 
@@ -442,7 +442,7 @@ def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
 def test_the_most_frequent_statements_need_no_reading(
     monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, kind: QueryType
 ) -> None:
-    monkeypatch.setattr(scanner, "readings", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(tokenizer, "readings", lambda *_: pytest.fail("it was read"))
     assert query_type(sql, dialect) is kind
 
 
@@ -451,7 +451,7 @@ def test_a_glance_does_not_load_the_scanner() -> None:
 import sys
 from {module.__name__} import query_type
 query_type("SELECT 1", "postgres"), query_type("INSERT INTO t VALUES (1)")
-assert {scanner.__name__!r} not in sys.modules
+assert {tokenizer.__name__!r} not in sys.modules
 """
     subprocess.run([sys.executable, "-c", source], check=True)
 

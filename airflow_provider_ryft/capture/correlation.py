@@ -1,0 +1,207 @@
+"""Puts together what is seen of an execution from several sides.
+
+The wrappers of hooks' methods, SQLAlchemy's events and the hooks' lineage come here, each with its part of the truth.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from airflow_provider_ryft.capture.dbapi import is_done, returns_early, statement_text
+from airflow_provider_ryft.capture.hook_call import Call, Kind, claim, mark_seen, thread
+from airflow_provider_ryft.capture.session import Observation, Running, current
+
+
+def _audible() -> Observation | None:
+    return None if thread.muted else current()
+
+
+def mute(change: int) -> None:
+    """Let the thread run statements that are nobody's query (+1), and end that (-1)."""
+    thread.muted = max(0, thread.muted + change)
+
+
+def innermost_call(hook: Any) -> Call | None:
+    """Return the public call that the thread is in, if it is one of this hook."""
+    top = thread.top
+    return top if isinstance(top, Call) and top.hook is hook else None
+
+
+def enter_call(hook: Any, kind: Kind, texts: list[str], *, reports_silence: bool) -> Call | None:
+    """Note that a public method of a hook begins."""
+    observation = _audible()
+    if observation is None:
+        return None
+    if kind in (Kind.JOB, Kind.SUBMIT) and isinstance(thread.top, Running):
+        return None  # it is how that statement's cursor works
+    call = Call(observation, hook, kind, texts, reports_silence=reports_silence)
+    if kind is Kind.ROWS:
+        for outer in thread.calls(hook):
+            outer.seen = outer.seen or outer.kind is Kind.ROWS  # it leaves the insert to this one
+    if kind is Kind.JOB:
+        call.begin_next()
+    thread.push(call)
+    return call
+
+
+def leave_call(call: Call, error: BaseException | None) -> None:
+    """Note that a public method has ended."""
+    thread.pop(call)
+    call.settle(error)
+
+
+def suspend_call(call: Call) -> None:
+    """Note that a public method has returned a generator, which has yet to run its statement."""
+    thread.pop(call)
+    call.paused = perf_counter()
+
+
+def note_split(parts: Any) -> None:
+    """Note how a hook cuts a text into the statements that it is going to run."""
+    texts = [parts] if isinstance(parts, str) else parts
+    top = thread.top
+    if isinstance(top, Call) and top.executes and isinstance(texts, list):
+        top.split([statement_text(text) for text in texts])
+
+
+def resume_call(call: Call) -> None:
+    """Note that a generator is asked for more: what it runs belongs to the call that made it."""
+    if call.observation.here:
+        thread.push(call)
+        call.observation.unfinished.add(call)
+    if call.paused is not None:
+        if call.running is not None:
+            call.running.clock += perf_counter() - call.paused
+        call.clock += perf_counter() - call.paused
+        call.paused = None
+
+
+def pause_call(call: Call) -> None:
+    """Note that a generator has yielded: until it is asked again, the time is the caller's."""
+    thread.pop(call)
+    call.paused = perf_counter()
+    call.yielded = True
+
+
+def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_part: bool = False) -> Running | None:
+    """Note that an engine is asked.
+
+    :param hook: the hook that asks
+    :param sql: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it
+    :param cursor: the driver's cursor
+    :param connection: the driver's connection, or ``None``
+    :param is_part: whether any statement that the thread is running has this one as a part of it, whatever the
+        cursor
+    :return: the statement; ``None`` if it is a part of one that is observed already
+    """
+    observation = _audible()
+    if observation is None:
+        return None
+    text = statement_text(sql, cursor)
+    top = thread.top
+    if isinstance(top, Running):
+        if is_part:
+            return None
+        if top.cursor is cursor and not top.handed_over:
+            return top.hand_over(text)  # the override of a method has called the one that it overrides
+    elif top is not None and top.answered:
+        _end_answered(top, hook, cursor)
+    calls = thread.calls(hook)
+    if _is_of_rows(calls, text):
+        mark_seen(calls, text)
+        return None
+    running = claim(calls, text, whatever=is_part)
+    if running is None:
+        running = observation.begin(text, hook, connection=connection)
+    else:
+        running.restart(text)
+    mark_seen(calls, text)
+    running.cursor = cursor
+    return running
+
+
+def _end_answered(call: Call, hook: Any, cursor: Any) -> None:
+    """End what a cursor has run before it is used for the next statement: its result has been handled."""
+    for running in list(call.answered):
+        if call.hook is hook and running.cursor is cursor:
+            call.answered.remove(running)
+            running.end()
+
+
+def _is_of_rows(calls: list[Call], text: str) -> bool:
+    """Tell whether this is one of many executions of an insert that is already observed as one."""
+    for call in calls:  # noqa: SIM110  # a generator for any() costs each statement more than the rest of this
+        if call.generated == text and call.kind is Kind.ROWS:
+            return True
+    return False
+
+
+def leave_statement(running: Running, error: BaseException | None) -> None:
+    """Note that the engine has answered.
+
+    :param running: what :func:`enter_statement` returned
+    :param error: what was raised
+    """
+    thread.pop(running)
+    if running.handed_over:
+        return
+    if error is None and returns_early(running.cursor):
+        call = _call_around()
+        if call is not None and call.hook is running.statement.hook:
+            running.answer()
+            call.answered.append(running)  # until its result has been handled
+            return
+    running.end(error)
+
+
+def lasts(running: Running) -> bool:
+    """Tell whether a statement goes on although its driver has returned, and no public call around it sees its end."""
+    call = _call_around()
+    return (
+        returns_early(running.cursor)
+        and not is_done(running.cursor)
+        and (call is None or call.hook is not running.statement.hook)
+    )
+
+
+def _call_around() -> Call | None:
+    """Return the public call that the thread is in, perhaps in a method that has handed its statement over."""
+    for frame in reversed(thread.stack):
+        if isinstance(frame, Call):
+            return frame
+        if not frame.handed_over:
+            break
+    return None
+
+
+def told_lineage(hook: Any, told: dict[str, Any]) -> None:
+    """Note that a hook told its lineage that it ran a statement.
+
+    :param hook: the hook
+    :param told: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it, the
+        engine's id of it, and the catalog and the schema of unqualified names; its parameters are not read
+    """
+    top = thread.top
+    executes = hasattr(hook, "_run_command")
+    if isinstance(top, Running) and executes:
+        if not top.handed_over:
+            top.told(told.get("job_id"))
+        return
+    observation = _audible()
+    if observation is None:
+        return
+    sql, engine_id, schema = told.get("sql"), told.get("job_id"), told.get("default_schema")
+    call = top if isinstance(top, Call) and top.hook is hook else None
+    if not executes or (call is not None and call.kind is Kind.SUBMIT):
+        from airflow_provider_ryft.extractors import submissions
+
+        text, catalog = statement_text(sql), told.get("default_db")
+        submissions.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
+    elif call is not None:
+        if call.kind is Kind.ROWS or not _is_of_rows(thread.calls(hook), statement_text(sql)):
+            call.report(sql, engine_id, schema)
+    elif not any(isinstance(frame, Call) and frame.hook is hook for frame in thread.stack):
+        running = observation.begin(statement_text(sql), hook)
+        running.told(engine_id)
+        running.end()

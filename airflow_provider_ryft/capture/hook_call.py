@@ -1,0 +1,349 @@
+"""Public methods of hooks while they run, and what each thread is in the middle of.
+
+One execution is seen from several sides: a hook's public method runs, the hook's ``_run_command`` runs, SQLAlchemy runs
+a cursor, the hook tells its lineage. A thread's stack of calls and running statements says which of these belong
+together, so that each execution is one :class:`~airflow_provider_ryft.capture.statement.Statement`.
+"""
+
+from __future__ import annotations
+
+import threading
+from enum import Enum
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ryft.capture.dbapi import execution_seconds, is_done, statement_text
+from airflow_provider_ryft.capture.session import Observation, Running
+from airflow_provider_ryft.guard import survive
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.capture.error_origin import FailureSite
+
+
+class Kind(Enum):
+    """What a public method of a hook does."""
+
+    DELEGATE = "leaves the execution to another method of the hook"
+    STATEMENT = "executes one statement itself"
+    SCRIPT = "executes one statement after the other itself, and tells its lineage of each"
+    BATCH = "executes all that it is given itself, and tells nobody of each statement"
+    CHUNKS = "returns a generator that executes one statement when it is first asked"
+    ROWS = "inserts rows with one statement, executed for each row or batch"
+    JOB = "submits a statement through an API, and waits for it"
+    SUBMIT = "submits a statement and does not wait: its end is not seen here"
+
+
+# These ask the engine themselves once they have a connection, and for what they were given.
+_EXECUTING = frozenset({Kind.STATEMENT, Kind.SCRIPT, Kind.BATCH, Kind.CHUNKS})
+
+
+class Call:
+    """A public method of a hook while it runs.
+
+    :param observation: the task's
+    :param hook: the hook
+    :param kind: what the method does
+    :param texts: the statements that its arguments name, which may be objects until there is a connection to render
+        them for; none if they can't be known
+    :param reports_silence: whether a call in which nothing was seen to run did run its statement nevertheless
+    """
+
+    __slots__ = (
+        "answered",
+        "clock",
+        "connected",
+        "connection",
+        "cursor",
+        "executes",
+        "generated",
+        "hook",
+        "kind",
+        "named",
+        "observation",
+        "paused",
+        "reading",
+        "reports_silence",
+        "running",
+        "seen",
+        "texts",
+        "told",
+        "yielded",
+    )
+
+    def __init__(
+        self, observation: Observation, hook: Any, kind: Kind, texts: list[Any], *, reports_silence: bool
+    ) -> None:
+        self.observation = observation
+        self.hook = hook
+        self.kind = kind
+        self.executes = kind in _EXECUTING
+        self.texts = texts
+        self.named = texts[0] if texts else ""
+        self.reports_silence = reports_silence
+        self.clock = perf_counter()
+        self.connected = self.seen = False
+        self.reading = False  # the rows to insert, which are the caller's
+        self.running: Running | None = None
+        self.answered: list[Running] = []  # their results are being handled
+        self.told: Running | None = None  # the method told its lineage of it, but its result may yet fail
+        self.connection: Any = None
+        self.cursor: Any = None
+        self.generated: str | None = None
+        self.paused: float | None = None
+        self.yielded = False
+
+    def connected_to(self, connection: Any) -> None:
+        """Take note of the driver's connection that the method was given."""
+        self.connected = True
+        self.connection = connection
+        self.clock = perf_counter()
+        if self.executes and not self.seen:
+            self.begin_next()
+
+    def use(self, cursor: Any) -> None:
+        """Take note of the driver's cursor that the method was given."""
+        self.cursor = cursor
+        if self.running is not None:
+            self.running.cursor = cursor
+
+    def begin_next(self) -> None:
+        """Begin the next statement that the method is known to run."""
+        if self.texts and self.running is None:
+            if self.kind is Kind.BATCH:
+                text, self.texts = self._rest(), []
+            else:
+                text = self._rendered(self.texts.pop(0))
+            self.running = claim(thread.calls(self.hook), text)
+            if self.running is None:
+                self.running = self.observation.begin(text, self.hook, connection=self.connection)
+            else:
+                self.running.restart(text)
+            self.running.cursor = self.cursor
+            self.seen = True
+            mark_seen(thread.calls(self.hook), text)
+
+    def begin_generated(self, text: str) -> None:
+        """Begin the one statement of a call that inserts rows, once its text is known."""
+        self.generated = text
+        if self.kind is Kind.ROWS and self.running is None and not self.seen:
+            self.texts = [self._without_values(text)]
+            self.begin_next()
+
+    def split(self, texts: list[str]) -> None:
+        """Take note of how the method cuts its argument into the statements that it is going to run."""
+        if self.kind is Kind.BATCH:
+            return
+        if self.running is None and not self.seen and len(self.texts) <= 1:
+            self.texts = texts
+        elif self.running is not None and len(texts) == 1:
+            self.running.statement.text = texts[0]
+
+    def names(self, text: str) -> bool:
+        """Tell whether a statement is one that the method was given."""
+        return any(_same(text, self._rendered(own)) for own in self.texts)
+
+    def report(self, sql: Any, engine_id: Any, schema: Any = None) -> None:
+        """Take note of what the method told its lineage: it did run this, perhaps in a schema that it was told."""
+        if self.kind is Kind.SUBMIT or (self.kind is Kind.CHUNKS and self.running is None):
+            return
+        text = (
+            self._rendered(sql)
+            if self.kind is not Kind.ROWS
+            else self._without_values(self.generated or statement_text(sql))
+        )
+        running, self.running = self.running, None
+        if running is None:
+            if self.seen and self.kind not in (Kind.SCRIPT, Kind.DELEGATE):
+                return  # what told it was seen to run
+            running = self._begin_late(text)
+        running.statement.text = text
+        running.statement.schema = schema if isinstance(schema, str) and schema else None
+        running.spent = execution_seconds(self.connection)
+        running.told(engine_id)
+        self._end_told(None)
+        if self.executes:
+            self.told = running
+        else:
+            running.end()
+        self.clock = perf_counter()
+
+    def settle(self, error: BaseException | None) -> None:
+        """End what the method had begun; or, if nothing was seen of its work, tell of it now.
+
+        :param error: what the method raised
+        """
+        self.observation.unfinished.discard(self)
+        answered, self.answered = self.answered, []
+        for one in answered:
+            one.end(None if is_done(one.cursor) else error)  # or it is the handler that failed
+        running, self.running = self.running, None
+        if running is not None and self.paused is not None:
+            running.clock += perf_counter() - self.paused
+        if error is None:
+            self._end_told(None)
+            if running is None and self.ran_unseen():
+                running = self._begin_late(self._rest())
+            elif running is not None and self.kind is Kind.SCRIPT:
+                self.texts.insert(0, running.statement.text)  # it told of none, so there is one record of all
+                running.statement.text = self._rest()
+            if running is not None:
+                running.end()
+        elif running is not None and not self.executes:
+            running.end(error)
+        elif not answered and (self.executes or self.kind is Kind.ROWS):
+            try:
+                self._fail(running, error)
+            except BaseException as fault:
+                survive(fault)
+                if running is not None:
+                    running.end(error)  # whosever it is
+
+    def _fail(self, running: Running | None, error: BaseException) -> None:
+        """End with an error, which is the engine's or the hook's, and of this statement or of another."""
+        from airflow_provider_ryft.capture.error_origin import FailureSite
+
+        site = FailureSite(error, self.hook, self.connection)
+        raised = None if site.is_of_the_caller and not self.yielded else error
+        if running is not None:
+            running.spent = site.execution_seconds
+            if site.is_of_the_caller and not (site.in_handler or self.yielded or running.cursor is not None):
+                running.drop()  # the engine was not asked
+            else:
+                running.end(raised)
+        elif self._is_of_the_next(site):
+            self._end_told(None)
+            text = site.text_among([self._rendered(text) for text in self.texts]) or self._rest()
+            if text.strip():
+                late = self._begin_late(text)
+                late.spent = site.execution_seconds
+                late.end(raised)
+        else:
+            self._end_told(raised)
+
+    def _is_of_the_next(self, site: FailureSite) -> bool:
+        """Tell whether an error is that of a statement of which nothing was seen yet."""
+        if self.told is None and (self.seen or not self.reports_silence):
+            return False
+        if site.in_handler:
+            return self.kind is Kind.SCRIPT  # it tells its lineage after the handler
+        return not site.is_of_the_caller and (site.is_executing or (self.kind is Kind.ROWS and self.connected))
+
+    def _end_told(self, error: BaseException | None) -> None:
+        told, self.told = self.told, None
+        if told is not None:
+            told.end(error)
+
+    def _rendered(self, sql: Any) -> str:
+        return sql if type(sql) is str else statement_text(sql, self.cursor or self.connection)
+
+    def _rest(self) -> str:
+        """Return what the method was given, as far as it was not seen, in one text."""
+        texts = [self._rendered(text) for text in self.texts]
+        return texts[0] if len(texts) == 1 else "; ".join(map(_bare, texts))
+
+    def _without_values(self, text: str) -> str:
+        """Return an insert without the values that some hooks write into it: they are nobody's business."""
+        try:
+            from airflow_provider_ryft.sql.masking import mask_literals
+
+            return mask_literals(text)
+        except BaseException as fault:
+            survive(fault)
+            return str(self.named)
+
+    def _begin_late(self, text: str) -> Running:
+        self.seen = True
+        if self.texts and _same(self._rendered(self.texts[0]), text):
+            del self.texts[0]
+        mark_seen(thread.calls(self.hook), text)
+        elapsed = perf_counter() - self.clock
+        return self.observation.begin(text, self.hook, connection=self.connection, elapsed=elapsed)
+
+    def ran_unseen(self) -> bool:
+        """Tell whether the method, which succeeded, asked the engine although nobody saw it."""
+        return (
+            self.connected
+            and not self.seen
+            and self.reports_silence
+            and self.kind not in (Kind.SUBMIT, Kind.ROWS)  # there may have been no rows
+            and any(self._rendered(text).strip() for text in self.texts)
+        )
+
+
+def claim(calls: list[Call], text: str, *, whatever: bool = False) -> Running | None:
+    """Take over the statement that a public call has begun when it was connected, for it is this one.
+
+    :param calls: the hook's calls around the execution
+    :param text: the statement that is executed; the hook may have cut it or added to it
+    :param whatever: whether it is the same whatever its text
+    """
+    for call in calls:
+        running = call.running
+        if running is not None and call.kind is not Kind.ROWS:
+            given = _bare(running.statement.text)
+            if whatever or not call.executes or given in text or _bare(text) in given:
+                call.running = None
+                return running
+    return None
+
+
+def mark_seen(calls: list[Call], text: str) -> None:
+    """Tell a hook's public calls that what they are about is observed.
+
+    A call that inserts rows is not among them: its rows may come from a generator that runs statements of its own. Nor
+    is a call that executes by itself, when this is another statement than it was given.
+    """
+    for call in calls:
+        if not call.seen and call.kind is not Kind.ROWS:
+            call.seen = not call.executes or not call.texts or call.names(text)
+
+
+def _same(text: str, other: str) -> bool:
+    return text == other or _bare(text) == _bare(other)
+
+
+def _bare(text: str) -> str:
+    return text.strip().removesuffix(";").rstrip()
+
+
+class Thread(threading.local):
+    """What runs on a thread, innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[Call | Running] = []
+        self.muted = 0
+
+    @property
+    def top(self) -> Call | Running | None:
+        """What the thread is in the middle of."""
+        stack = self.stack
+        return stack[-1] if stack else None
+
+    def push(self, frame: Call | Running) -> None:
+        """Note that what the thread does from now on belongs to this."""
+        self.stack.append(frame)
+
+    def pop(self, frame: Call | Running) -> None:
+        """Note that this is over, and so is whatever it left behind by being cut off."""
+        stack = self.stack
+        if stack and stack[-1] is frame:
+            del stack[-1]
+        elif frame in stack:
+            del stack[stack.index(frame) :]
+
+    def clear(self) -> None:
+        """Forget what the thread was in the middle of."""
+        self.stack.clear()
+        self.muted = 0
+
+    def calls(self, hook: Any) -> list[Call]:
+        """Return the hook's public calls that are nested right here, innermost first."""
+        calls = []
+        for frame in reversed(self.stack):
+            if not isinstance(frame, Call) or frame.hook is not hook or frame.reading:
+                break
+            calls.append(frame)
+        return calls
+
+
+thread = Thread()

@@ -1,0 +1,126 @@
+"""``check``: one screen that says whether this machine would report, and what to do where it would not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from typing import NamedTuple
+
+from airflow_provider_ryft import settings
+from airflow_provider_ryft.cli.outbox_command import open_outbox
+from airflow_provider_ryft.cli.output import ago, duration, show, size
+from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.settings import Settings, is_url
+
+PLUGIN = "ryft"
+
+
+class Finding(NamedTuple):
+    """What a check found.
+
+    :param check: what was looked at
+    :param ok: whether it is as it should be
+    :param detail: what was found, and what to do if it is not
+    """
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show all findings; 0 if this machine would report, 1 if not."""
+    findings = list(_findings(settings.read(), open_outbox(arguments), arguments.conn_id))
+    is_good = all(finding.ok for finding in findings)
+    if arguments.output == "json":
+        show(arguments.out, [{"ok": is_good, "checks": [finding._asdict() for finding in findings]}], "json")
+    else:
+        rows = [{"": "ok" if one.ok else "FAILED", "check": one.check, "found": one.detail} for one in findings]
+        show(arguments.out, rows, "table")
+    return 0 if is_good else 1
+
+
+def _findings(options: Settings, outbox: Outbox, conn_id: str | None) -> Iterator[Finding]:
+    """Yield what each check found; one that fails unforeseen is a finding too."""
+    conn_id = conn_id or options.conn_id
+    checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
+        ("plugin loaded", _plugin),
+        ("listener on", lambda: _listener(options)),
+        ("connection found", lambda: _connection(conn_id)),
+        ("address reachable, token accepted", lambda: _server(conn_id)),
+        ("outbox writable", lambda: _outbox(outbox, options)),
+        ("server not left alone", lambda: _breaker(outbox)),
+        ("last success", lambda: _last_success(outbox)),
+    ]
+    for name, check in checks:
+        try:
+            ok, detail = check()
+        except Exception as error:  # whose message may hold anything
+            ok, detail = False, f"the check itself failed with {type(error).__name__}"
+        yield Finding(name, ok, detail)
+
+
+def _plugin() -> tuple[bool, str]:
+    if not any(entry.name == PLUGIN for entry in entry_points(group="airflow.plugins")):
+        return False, "its entry point is not installed: run pip install airflow-provider-ryft in this environment"
+    from airflow_provider_ryft.plugins.ryft import RyftPlugin
+
+    return True, f"plugin {RyftPlugin.name}"
+
+
+def _listener(options: Settings) -> tuple[bool, str]:
+    if options.disabled:
+        return False, "[ryft] disabled is set: unset it to report"
+    note = "; only what enable_ryft() marks, as [ryft] selective_enable says" if options.selective_enable else ""
+    return True, f"delivery is {options.delivery}{note}"
+
+
+def _connection(conn_id: str) -> tuple[bool, str]:
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except Exception as error:
+        return False, (
+            f"{conn_id} was not found ({type(error).__name__}): "
+            "add it, with type ryft and the ingest token as its password"
+        )
+    if connection.conn_type != "ryft":
+        return False, f"{conn_id} is of type {connection.conn_type}: make it one of type ryft"
+    return True, conn_id
+
+
+def _server(conn_id: str) -> tuple[bool, str]:
+    from airflow_provider_ryft.hooks.ryft import RyftIngestHook
+
+    return RyftIngestHook(conn_id).test_connection()
+
+
+def _outbox(outbox: Outbox, options: Settings) -> tuple[bool, str]:
+    if not is_url(outbox.path) and not os.path.isdir(outbox.path):
+        # It is not made here: who runs this may be another user than the one that runs tasks.
+        return True, f"{outbox.path} is not there yet; the first task that runs SQL makes it"
+    trouble = outbox.try_writing()
+    if trouble:
+        return False, trouble
+    stats = outbox.stats()
+    used = stats.ready.bytes + stats.claimed.bytes
+    dead = f"; {stats.dead.queries} were refused: see outbox dead" if stats.dead.queries else ""
+    return True, (
+        f"{outbox.path}: {stats.ready.queries} queries wait, {size(used)} of {size(options.outbox_max_bytes)}{dead}"
+    )
+
+
+def _breaker(outbox: Outbox) -> tuple[bool, str]:
+    stats = outbox.stats()
+    if stats.opens_in:
+        return False, f"for {duration(stats.opens_in)}, because: {stats.state.breaker.reason}"
+    return True, "it may be sent to"
+
+
+def _last_success(outbox: Outbox) -> tuple[bool, str]:
+    last = outbox.stats().state.last_success
+    return True, ago(time.time() - last) if last else "none yet from this machine"

@@ -1,0 +1,214 @@
+"""``outbox``: look into the outbox of this machine, send what is in it, look after what was refused."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TextIO
+
+from airflow_provider_ryft import configured_outbox, settings
+from airflow_provider_ryft.cli.output import ago, duration, show, size
+from airflow_provider_ryft.exceptions import ConfigurationError
+from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.stats import Stats
+from airflow_provider_ryft.settings import is_url
+from airflow_provider_ryft.shipping.shipper import Shipped, ship
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.client import IngestClient
+
+_STEP = 2.0  # seconds of sending after which the progress is shown
+_PLACES = ("running", "ready", "claimed", "dead")
+
+
+def list_(arguments: argparse.Namespace) -> int:
+    """Show what is in the outbox, and whether the server is left alone."""
+    outbox = open_outbox(arguments)
+    stats = outbox.stats()
+    if arguments.output == "json":
+        show(arguments.out, [_as_json(outbox, stats)], "json")
+        return 0
+    rows = []
+    for place in _PLACES:
+        contents = getattr(stats, place)
+        oldest = ago(contents.age) if contents.files else ""
+        rows.append(
+            {"what": place, "queries": contents.queries, "files": contents.files, "bytes": size(contents.bytes)}
+            | {"oldest": oldest}
+        )
+    show(arguments.out, rows, "table", title=outbox.path)
+    for line in _state_lines(outbox, stats):
+        print(line, file=arguments.out)
+    return 0
+
+
+def _as_json(outbox: Outbox, stats: Stats) -> dict[str, Any]:
+    places = {place: getattr(stats, place)._asdict() for place in _PLACES}
+    state = {
+        "opens_in": stats.opens_in,
+        "reason": stats.state.breaker.reason,
+        "last_success": stats.state.last_success or None,
+        "counters": dict(stats.state.counters),
+    }
+    return {"path": outbox.path, **places, **state}
+
+
+def _state_lines(outbox: Outbox, stats: Stats) -> Iterator[str]:
+    if is_url(outbox.path):
+        yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
+    if stats.opens_in:
+        yield f"The server is left alone for {duration(stats.opens_in)}: {stats.state.breaker.reason}"
+    counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
+    if counters:
+        yield f"Since it was made: {counters}."
+    if outbox.trouble:
+        yield f"Trouble: {outbox.trouble}"
+
+
+def ship_(arguments: argparse.Namespace) -> int:
+    """Send what is ready; 0 if nothing is left, 1 if something is."""
+    outbox = open_outbox(arguments)
+    connect = _connect(arguments.conn_id)
+    if arguments.watch:
+        return _watch(outbox, connect, arguments)
+    total = _ship_all(outbox, connect, arguments.timeout, force=arguments.force)
+    left = outbox.stats().ready.queries
+    _tell(arguments.out, total, left)
+    return 1 if left else 0
+
+
+def _ship_all(outbox: Outbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool) -> Shipped:
+    """Send for so many seconds; on a terminal with a progress bar."""
+    if not sys.stderr.isatty():
+        return ship(outbox, connect, deadline=seconds, force=force)
+    total = Shipped()
+    with _progress(outbox) as advance:
+        while total.seconds < seconds:
+            step = ship(outbox, connect, deadline=min(_STEP, seconds - total.seconds), force=force)
+            _add(total, step)
+            advance()
+            if step.problem or not (step.accepted or step.refused):
+                break
+    return total
+
+
+def _add(total: Shipped, step: Shipped) -> None:
+    for name in ("accepted", "refused", "requests", "bytes", "seconds"):
+        setattr(total, name, getattr(total, name) + getattr(step, name))
+    total.problem = step.problem
+
+
+@contextmanager
+def _progress(outbox: Outbox) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TextColumn("queries"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        total = outbox.stats().ready.queries
+        task = progress.add_task("sending", total=total)
+        yield lambda: progress.update(task, completed=total - outbox.stats().ready.queries)
+
+
+def _watch(outbox: Outbox, connect: Callable[[], IngestClient], arguments: argparse.Namespace) -> int:
+    """Send again and again until SIGTERM or SIGINT, which end it in good order between two requests."""
+    signals: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: signals.put(received))
+    print(f"Watching {outbox.path}, every {arguments.every:g} seconds.", file=sys.stderr, flush=True)
+    while True:
+        shipped = ship(outbox, connect, deadline=arguments.timeout)
+        if shipped.accepted or shipped.refused or shipped.problem:
+            _tell(arguments.out, shipped, outbox.stats().ready.queries)
+        try:
+            signals.get(timeout=arguments.every)
+        except Empty:
+            continue
+        return 0
+
+
+def _tell(out: TextIO, shipped: Shipped, left: int) -> None:
+    why = f" ({shipped.problem})" if left and shipped.problem else ""
+    print(
+        f"{shipped.accepted} queries accepted, {shipped.refused} refused, {left} left{why}; "
+        f"{shipped.requests} requests, {size(shipped.bytes)}, {shipped.seconds:.1f} s.",
+        file=out,
+        flush=True,
+    )
+
+
+def dead(arguments: argparse.Namespace) -> int:
+    """Show what the server refused, with its words."""
+    letters = list(open_outbox(arguments).dead_letters())[-arguments.limit :]
+    if arguments.output == "json":
+        rows = [
+            {"at": letter.at, "status": letter.status, "message": letter.message, "query": letter.payload}
+            for letter in letters
+        ]
+        show(arguments.out, rows, "json")
+        return 0
+    show(
+        arguments.out,
+        [
+            {
+                "at": letter.at,
+                "queryId": letter.payload["queryId"],
+                "status": letter.status,
+                "message": letter.message,
+                "query": " ".join(letter.payload["query"].split())[:80],
+            }
+            for letter in letters
+        ],
+        "table",
+    )
+    return 0
+
+
+def retry_dead(arguments: argparse.Namespace) -> int:
+    """Make what was refused ready to be sent once more."""
+    print(f"{open_outbox(arguments).retry_dead()} queries are ready to be sent again.", file=arguments.out)
+    return 0
+
+
+def purge(arguments: argparse.Namespace) -> int:
+    """Throw queries away, once somebody has said yes."""
+    outbox = open_outbox(arguments)
+    contents = getattr(outbox.stats(), arguments.place)
+    question = f"Throw away {contents.queries} queries in {outbox.path}/{arguments.place}? [y/N] "
+    if not (arguments.yes or _agrees(question)):
+        print("Nothing was thrown away; say --yes to do it without being asked.", file=sys.stderr)
+        return 1
+    print(f"{outbox.purge(arguments.place)} queries were thrown away.", file=arguments.out)
+    return 0
+
+
+def _agrees(question: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def open_outbox(arguments: argparse.Namespace) -> Outbox:
+    """Return the outbox that the command is about."""
+    return configured_outbox.find(arguments.path, settings.read())
+
+
+def _connect(conn_id: str | None) -> Callable[[], IngestClient]:
+    """Return what gives the client; a connection that can't be used is told at once."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    from airflow_provider_ryft.hooks.ryft import RyftIngestHook
+
+    conn_id = conn_id or settings.read().conn_id
+    try:
+        client = RyftIngestHook(conn_id).get_conn()
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"There is no connection {conn_id!r}. Add it, with type ryft and the ingest token as its password."
+        ) from None
+    return lambda: client

@@ -1,3 +1,0 @@
-"""What the command line does: a module for each command."""
-
-from __future__ import annotations

@@ -1,0 +1,53 @@
+"""Which outbox: a folder of this machine, and beside it an object store if ``[ryft] outbox_path`` is the URL of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.settings import Settings, is_url
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+
+
+def local(options: Settings) -> Outbox:
+    """Return the outbox on this machine's disk, which each task writes its journal to."""
+    return _folder(options.outbox_folder(), options)
+
+
+def store(options: Settings) -> StoreOutbox | None:
+    """Return the outbox in an object store, if there is to be one; nothing is asked of the store yet."""
+    return _store(options.outbox_path, options) if is_url(options.outbox_path) else None
+
+
+def find(path: str | None, options: Settings) -> Outbox:
+    """Return the outbox that somebody is to look into, or send from.
+
+    :param path: a folder or a URL; that of ``[ryft] outbox_path`` if not given
+    :param options: its limits
+    """
+    place = path or options.outbox_path
+    return _store(place, options) if is_url(place) else _folder(path or options.outbox_folder(), options)
+
+
+def _folder(path: str, options: Settings) -> Outbox:
+    return Outbox(path, max_bytes=options.outbox_max_bytes, max_age=options.outbox_max_age)
+
+
+def _store(url: str, options: Settings) -> StoreOutbox:
+    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+
+    return StoreOutbox(
+        url,
+        lambda: _object_storage_path(url),
+        local=local(options),
+        max_bytes=options.outbox_max_bytes,
+        max_age=options.outbox_max_age,
+    )
+
+
+def _object_storage_path(url: str) -> Any:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(url)

@@ -1,0 +1,3 @@
+"""SQL that no observed hook executes."""
+
+from __future__ import annotations

@@ -1,0 +1,437 @@
+"""What the exceptions of each driver hold in memory: one small reader for each.
+
+Nothing is imported: a driver is known by the name of its module.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from airflow_provider_ryft.failures import codes
+from airflow_provider_ryft.ingest.fields import ErrorType
+
+
+class Finding(NamedTuple):
+    """What a driver's exception says; no ``kind`` if only its class can tell."""
+
+    kind: ErrorType | None = None
+    code: object = None
+    name: object = None
+    message: object = None
+
+
+def read(exception: BaseException) -> Finding | None:
+    """Return what the driver that made an exception has put into it; ``None`` if none made it.
+
+    The reader of its driver is asked, and then the one that goes by what drivers have in common.
+    """
+    readers = [_READERS[root] for root in packages(exception) if root in _READERS][:1]
+    for reader in [*readers, _sqlstate_attribute]:
+        try:
+            finding = reader(exception)
+        except Exception:  # an exception of another shape than its driver's others
+            finding = None
+        if finding is not None:
+            return finding
+    return None
+
+
+def packages(exception: BaseException) -> Iterator[str]:
+    """Yield the packages that an exception's classes come from, the most special first."""
+    for kind in type(exception).__mro__:
+        yield str(kind.__module__).split(".")[0]
+
+
+def decoded(value: object) -> str:
+    """Return a text of a driver, some of which are bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+# --- SQLSTATE
+
+_SQLSTATE = re.compile(r"(?!00|01)[0-9A-Z]{5}")
+
+
+def _sqlstate(state: object, message: object = None, *, code: object = None, name: object = None) -> Finding | None:
+    """Judge by an SQLSTATE; ``None`` if it is none, or says that nothing failed."""
+    if not isinstance(state, str) or _SQLSTATE.fullmatch(state) is None:
+        return None
+    kind, known_as = codes.SQLSTATES.get(state, (None, None))
+    if kind is None:
+        kind, of_class = codes.SQLSTATE_CLASSES.get(state[:2], (None, None))
+        known_as = of_class if state.endswith("000") else None
+    if state == "57014" and "timeout" in str(message):
+        kind = ErrorType.INSUFFICIENT_RESOURCES  # not a person's cancel, which has the same state
+    if state == "XX000" and (message == "1023" or "Serializable isolation violation" in str(message)):
+        kind, known_as = codes.SQLSTATES["40001"]  # Redshift's number, or what explains it
+    return Finding(kind, code, name or known_as or state, message)
+
+
+def _sqlstate_attribute(exception: BaseException) -> Finding | None:
+    return _sqlstate(getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None))
+
+
+# --- drivers, one small reader each: what its exceptions hold, or None if this one is not from the engine
+
+
+_POSTGRES_REFUSALS = {
+    "does not exist": ErrorType.USER_ERROR,  # role or database
+    "authentication failed": ErrorType.USER_ERROR,
+    "no password supplied": ErrorType.USER_ERROR,
+    "no pg_hba.conf entry": ErrorType.USER_ERROR,
+    "not permitted to log in": ErrorType.USER_ERROR,
+    "permission denied for database": ErrorType.USER_ERROR,
+    "too many": ErrorType.INSUFFICIENT_RESOURCES,  # connections, or clients already
+    "remaining connection slots": ErrorType.INSUFFICIENT_RESOURCES,
+}
+
+
+def _postgres(exception: Any) -> Finding | None:
+    """Read psycopg 2 and 3.
+
+    Only the first part of the message: the others quote the statement, perhaps from the middle of a secret, and the
+    data that a constraint refused. What libpq says while it connects has no SQLSTATE, even if the server has said it.
+    """
+    state = getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None)
+    if state is None and "connection to server" in str(exception):
+        found = (kind for words, kind in _POSTGRES_REFUSALS.items() if words in str(exception))
+        return Finding(next(found, ErrorType.EXTERNAL))
+    name = None
+    if state not in codes.SQLSTATES and type(exception).__module__.endswith(".errors"):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(exception).__name__).upper().rstrip("_")
+    return _sqlstate(state, exception.diag.message_primary or str(exception), name=name)
+
+
+def _postgres_fields(exception: Any) -> Finding | None:
+    """Read redshift_connector and pg8000: the fields of the protocol's error message."""
+    fields = exception.args[0]
+    return _sqlstate(fields["C"], fields["M"]) if isinstance(fields, dict) else None
+
+
+_TRINO_STATUS = re.compile(r"error (\d{3})\b")
+
+
+def _trino(exception: Any) -> Finding | None:
+    """Read trino and presto-python-client: the engine's own judgement, or the HTTP status of who answered instead.
+
+    ``raise_response_error`` in the clients' ``client.py``: "error 502: bad gateway" of a proxy, and the like.
+    """
+    if codes.by_class(exception, {"HttpError": ErrorType.EXTERNAL}):
+        status = _TRINO_STATUS.match(str(exception))
+        return Finding(_by_status(int(status[1])) if status else ErrorType.EXTERNAL)
+    if exception.error_type is None:
+        return None
+    try:
+        kind = ErrorType(exception.error_type)
+    except ValueError:
+        kind = ErrorType.INTERNAL_ERROR
+    return Finding(kind, exception.error_code, exception.error_name, exception.message)
+
+
+def _mysql(exception: Any) -> Finding | None:
+    """Read PyMySQL, mysqlclient (code and message are the arguments) and MySQL Connector (attributes)."""
+    code, message = getattr(exception, "errno", None), getattr(exception, "msg", None)
+    if code is None:
+        code, message = exception.args
+    if not isinstance(code, int) or code <= 0:
+        return None
+    said = decoded(message)
+    kind = codes.MYSQL.get(code) or (ErrorType.INTERNAL_ERROR if code < 1000 else ErrorType.USER_ERROR)
+    inner = _MYSQL_INNER.search(said) if kind is ErrorType.INTERNAL_ERROR else None
+    if inner is not None:
+        kind = codes.MYSQL_INNER.get(int(inner[1]), kind)
+    return Finding(kind, code, _mysql_name(exception, code), _mysql_message(code, said))
+
+
+# "(Errcode: 28 "No space left on device")", "(OS errno 28 - ...)", "Got error 149 "Lock deadlock..." during COMMIT"
+_MYSQL_INNER = re.compile(r"(?:[Ee]rrcode:|errno:?|\bGot error) *(\d{1,4})\b")
+
+
+_MYSQL_QUOTED = re.compile(r"(?<!\w)'[^']*'?")
+_MYSQL_SHORTEST_CUT = 60
+
+
+def _mysql_message(code: int, message: str) -> str:
+    """Leave out what the server quotes and has cut off: half of a secret is not known as one any more.
+
+    A syntax error quotes 80 characters of the statement from the middle, in every language between the first quotes;
+    other errors quote a value, and cut it after 64 characters or more (``%-.80T`` and the like in MariaDB's
+    ``errmsg-utf8.txt``). A whole value, if it is a secret, is masked later.
+    """
+    if code == 1064:
+        return message.partition(" near '")[0].partition("'")[0].rstrip(" :")
+    return _MYSQL_QUOTED.sub(lambda found: found[0] if len(found[0]) < _MYSQL_SHORTEST_CUT else "'...'", message)
+
+
+def _mysql_name(exception: BaseException, code: int) -> str | None:
+    """Find the error's name among the constants that the driver has loaded."""
+    for root in packages(exception):
+        for constants, prefix in (("constants.ER", "ER_"), ("constants.CR", ""), ("errorcode", "")):
+            module = sys.modules.get(f"{root}.{constants}") or sys.modules.get(f"{root}.connector.{constants}")
+            for name, value in vars(module).items() if module else ():
+                if value == code and not name.startswith(("_", "ERROR_")):
+                    return name if name.startswith(("ER_", "CR_")) else f"{prefix}{name}"
+    return None
+
+
+_SQLITE_WORDS = {
+    "locked": ErrorType.EXTERNAL,
+    "disk I/O": ErrorType.EXTERNAL,
+    "unable to open": ErrorType.EXTERNAL,
+    "interrupted": ErrorType.EXTERNAL,
+    "disk is full": ErrorType.INSUFFICIENT_RESOURCES,
+    "out of memory": ErrorType.INSUFFICIENT_RESOURCES,
+}
+
+
+def _sqlite(exception: Any) -> Finding | None:
+    code = getattr(exception, "sqlite_errorcode", None)
+    if code is not None:
+        kind = codes.SQLITE.get(code & 0xFF, ErrorType.USER_ERROR)
+        return Finding(kind, code, exception.sqlite_errorname)
+    if codes.by_class(exception, {"OperationalError": ErrorType.EXTERNAL}) is None:
+        return None
+    # Python 3.10 has only the message, and OperationalError for a misspelt table, too.
+    found = (kind for words, kind in _SQLITE_WORDS.items() if words in str(exception))
+    return Finding(next(found, ErrorType.USER_ERROR))
+
+
+_DUCKDB = {
+    "OutOfMemoryException": ErrorType.INSUFFICIENT_RESOURCES,
+    "InterruptException": ErrorType.EXTERNAL,
+    "FatalException": ErrorType.INTERNAL_ERROR,
+}
+
+
+def _duckdb(exception: BaseException) -> Finding | None:
+    return Finding(codes.by_class(exception, _DUCKDB), None, type(exception).__name__.removesuffix("Exception"))
+
+
+_SNOWFLAKE = dict.fromkeys(
+    ("HttpError", "PresignedUrlExpiredError", "RefreshTokenError", "RequestExceedMaxRetryError", "TokenExpiredError"),
+    ErrorType.EXTERNAL,
+)
+
+
+def _snowflake(exception: Any) -> Finding | None:
+    """Read snowflake-connector-python; from 290000 on a number is an HTTP status (its ``errorcode.py``)."""
+    code = exception.errno if isinstance(exception.errno, int) and exception.errno > 0 else None
+    message = getattr(exception, "raw_msg", None) or exception.msg
+    kind = codes.SNOWFLAKE.get(code) if code else codes.by_class(exception, _SNOWFLAKE)
+    if code and 290000 <= code < 291000:
+        kind = _by_status(code - 290000) if code > 290000 else ErrorType.EXTERNAL
+    if code and 390000 <= code < 391000 and kind is None:
+        kind = ErrorType.USER_ERROR  # the server refused the login, with the state of a lost connection
+    finding = _sqlstate(exception.sqlstate, message, code=code) or Finding(None, code, None, message)
+    return finding if kind is None else finding._replace(kind=kind)
+
+
+_CLICKHOUSE_CODE = re.compile(r"\bCode: *(\d+)")
+_CLICKHOUSE_QUOTED = re.compile(
+    r"failed at position \d+(?: \((?:'\w+'|\w+|end of query)\))?(?: \(line \d+, col \d+\))?|(?= (?:before|here): )"
+)
+_CLICKHOUSE_NAME = re.compile(r"\(([A-Z][A-Z0-9]*_[A-Z0-9_]+)\)")
+
+
+def _clickhouse(exception: Any) -> Finding | None:
+    """Read clickhouse-driver and clickhouse-connect; older versions of the latter have the code in the text only."""
+    message = str(getattr(exception, "message", None) or exception)
+    code = getattr(exception, "code", None)
+    if code is None:
+        found = _CLICKHOUSE_CODE.search(message)
+        code = int(found[1]) if found else None
+    if not isinstance(code, int):
+        return None
+    named = _CLICKHOUSE_NAME.findall(message)
+    name = getattr(exception, "name", None) or (named[-1] if named else _clickhouse_name(code))
+    # The driver appends the stack trace of the server.
+    message = message.partition("Stack trace:")[0].strip()
+    if code in (27, 62):
+        # Here it quotes up to 160 characters of the statement, perhaps half of a secret: SHOW_CHARS_ON_SYNTAX_ERROR.
+        quoted = _CLICKHOUSE_QUOTED.search(message)
+        message = message[: quoted.end()] if quoted else message
+    return Finding(codes.CLICKHOUSE.get(code, ErrorType.USER_ERROR), code, name, message)
+
+
+def _clickhouse_name(code: int) -> str | None:
+    codes = getattr(sys.modules.get("clickhouse_driver.errors"), "ErrorCodes", None)
+    return next((name for name, value in vars(codes).items() if value == code), None) if codes else None
+
+
+_SPARK_STATE = re.compile(r"SQLSTATE[:=]? *([0-9A-Z]{5})\b")
+_SPARK_NAME = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)*)\]")
+
+
+def _databricks(exception: Any) -> Finding | None:
+    """Read databricks-sql-connector, which has Spark's error class and SQLSTATE in the text only."""
+    message = str(getattr(exception, "message", None) or exception)
+    states, name = _SPARK_STATE.findall(message), _SPARK_NAME.search(message)
+    if states:
+        return _sqlstate(states[-1], message, name=name[1] if name else None)
+    return Finding(None, None, name[1], message) if name else None
+
+
+def _hive(exception: Any) -> Finding | None:
+    """Read PyHive and Impyla: the server's status is the argument, or there is none."""
+    status = getattr(exception.args[0], "status", None)
+    if status is None:
+        return None
+    finding = _sqlstate(status.sqlState, status.errorMessage, code=status.errorCode)
+    return finding or Finding(None, status.errorCode, None, status.errorMessage)
+
+
+_EXASOL = dict.fromkeys(("ExaCommunicationError", "ExaConnectionError"), ErrorType.EXTERNAL)
+
+
+def _exasol(exception: Any) -> Finding | None:
+    """Read pyexasol: ``exceptions.py``. The text of its exceptions is a list of who ran what where."""
+    for inner in getattr(exception, "exceptions", ()):  # what the threads of an import or export failed with
+        finding = None if hasattr(inner, "exceptions") else read(inner)
+        if finding is not None:
+            return finding
+    finding = _sqlstate(getattr(exception, "code", None), exception.message)
+    if finding is None:
+        return Finding(codes.by_class(exception, _EXASOL), message=exception.message)
+    is_refused = type(exception).__name__ == "ExaAuthError"  # 08004: wrong user or password
+    return finding._replace(kind=ErrorType.USER_ERROR) if is_refused else finding
+
+
+_ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
+
+
+def _oracle(exception: Any) -> Finding | None:
+    """Read oracledb and cx_Oracle.
+
+    What the driver itself says (DPY, DPI: its ``errors.py``) has no number, only a name. Errors of parallel servers
+    and of recursive statements come in another one, which says no more than that.
+    """
+    said = exception.args[0]
+    code, message = said.code, decoded(said.message)
+    name = getattr(said, "full_code", None) or (f"ORA-{code:05}" if code else message.partition(":")[0])
+    kind = codes.ORACLE.get(code) or codes.ORACLE.get(name)
+    if code in (604, 12801):
+        inner = (int(found) for found in _ORACLE_WRAPPED.findall(message))
+        kind = next((codes.ORACLE.get(other) for other in inner if other not in (604, 12801)), None)
+    if kind is None and getattr(said, "isrecoverable", False):
+        kind = ErrorType.EXTERNAL
+    return Finding(kind or (ErrorType.USER_ERROR if code else None), code or None, name, message)
+
+
+def _sql_server(exception: Any) -> Finding | None:
+    """Read pymssql, whose arguments are code and message, or one tuple of both."""
+    said = exception.args[0] if isinstance(exception.args[0], tuple) else exception.args
+    code, message = said[:2]
+    if not isinstance(code, int):
+        return None
+    return Finding(codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
+
+
+_ODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+
+
+def _odbc(exception: Any) -> Finding | None:
+    """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses.
+
+    SQL Server's tells more than the state, which is that of a syntax error for a lock's timeout or for a full disk,
+    too. A state of class 01, a warning, is what a driver manager raises that cannot load the driver, and what FreeTDS
+    raises for a lost connection.
+    """
+    state, message = exception.args[:2]
+    finding = _sqlstate(state, message)
+    if finding is None and str(state).startswith("01"):
+        finding = Finding(ErrorType.EXTERNAL, message=message)
+    native = _ODBC_NATIVE.search(message) if "[SQL Server]" in message else None
+    if finding is None or native is None or not int(native[1]):
+        return finding
+    code = int(native[1])
+    kind = codes.SQL_SERVER.get(code, finding.kind)
+    return finding._replace(kind=kind, code=code, name=finding.name if kind is finding.kind else None)
+
+
+_TERADATA_CODE = re.compile(r"\[Error (\d+)\] (?:\[SQLState (\w{5})\] )?(.*)")
+
+
+def _teradata(exception: Any) -> Finding | None:
+    """Read teradatasql: an error of the database's, or one of the driver's, whose numbers are others."""
+    text = str(exception)
+    found = _TERADATA_CODE.search(text)
+    if found is None:
+        return None
+    code, state, message = int(found[1]), found[2], found[3]
+    if "[Teradata SQL Driver]" in text[: found.start()]:
+        return _sqlstate(state, message, code=code) or Finding(None, code, None, message)
+    return Finding(codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, message)
+
+
+def _vertica(exception: Any) -> Finding | None:
+    """Read vertica-python, whose text holds the whole statement."""
+    return _sqlstate(exception.sqlstate, exception.message, code=int(exception.error_code))
+
+
+_GOOGLE = {
+    "RetryError": ErrorType.INSUFFICIENT_RESOURCES,  # the deadline of all retries is over
+    "GatewayTimeout": ErrorType.INSUFFICIENT_RESOURCES,  # and its DeadlineExceeded
+    "Aborted": ErrorType.EXTERNAL,  # by another transaction
+    "Cancelled": ErrorType.EXTERNAL,
+}
+
+
+def _google(exception: Any) -> Finding | None:
+    """Read google-api-core (its ``exceptions.py``) and what is built on it."""
+    kind = codes.by_class(exception, _GOOGLE)
+    if getattr(exception, "code", None) is None:
+        return None if kind is None else Finding(kind)
+    status = int(exception.code)
+    reason = next((error.get("reason") for error in exception.errors or () if isinstance(error, dict)), None)
+    kind = codes.BIGQUERY.get(str(reason)) or kind or _by_status(status)
+    return Finding(kind, status, reason, exception.message)
+
+
+_AMAZON_LIMITS = re.compile("Throttl|TooManyRequests|Exceeded|Timeout|SlowDown")
+
+
+def _amazon(exception: Any) -> Finding | None:
+    """Read botocore: a limit is named in the code, and has the status of a bad request in most services."""
+    said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
+    kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(said["Code"]) else _by_status(status)
+    return Finding(kind, status, said["Code"], said["Message"])
+
+
+def _by_status(status: int) -> ErrorType:
+    if status in (408, 429):
+        return ErrorType.INSUFFICIENT_RESOURCES
+    return ErrorType.EXTERNAL if status >= 500 else ErrorType.USER_ERROR
+
+
+_READERS: Mapping[str, Callable[[Any], Finding | None]] = {
+    "MySQLdb": _mysql,
+    "_duckdb": _duckdb,
+    "botocore": _amazon,
+    "clickhouse_connect": _clickhouse,
+    "clickhouse_driver": _clickhouse,
+    "cx_Oracle": _oracle,
+    "databricks": _databricks,
+    "duckdb": _duckdb,
+    "google": _google,
+    "impala": _hive,
+    "mysql": _mysql,
+    "oracledb": _oracle,
+    "pg8000": _postgres_fields,
+    "prestodb": _trino,
+    "psycopg": _postgres,
+    "psycopg2": _postgres,
+    "pyexasol": _exasol,
+    "pyhive": _hive,
+    "pymssql": _sql_server,
+    "pymysql": _mysql,
+    "pyodbc": _odbc,
+    "redshift_connector": _postgres_fields,
+    "snowflake": _snowflake,
+    "sqlite3": _sqlite,
+    "teradatasql": _teradata,
+    "trino": _trino,
+    "vertica_python": _vertica,
+}

@@ -1,0 +1,54 @@
+"""Listens to what hooks tell their lineage about the SQL that they ran, without taking part in it.
+
+``send_sql_hook_lineage`` is imported by name into every provider; but it looks its collector up by a name of its own
+module, and that one name reaches every caller. What is told goes on to the collector that would have had it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from airflow_provider_ryft.capture import correlation, session
+from airflow_provider_ryft.guard import survive
+
+_NAME = "get_hook_lineage_collector"
+
+
+def listen(module: ModuleType) -> Callable[[], None]:
+    """Listen to a module's lineage.
+
+    :param module: ``airflow.providers.common.sql.hooks.lineage``
+    :return: what puts the original back, if nobody has put something else there since
+    """
+    original: Callable[[], Any] = getattr(module, _NAME)
+
+    @functools.wraps(original)
+    def get_hook_lineage_collector() -> Any:
+        return _Listening(original) if session.task is not None else original()
+
+    def undo() -> None:
+        if module.__dict__.get(_NAME) is get_hook_lineage_collector:
+            setattr(module, _NAME, original)
+
+    setattr(module, _NAME, get_hook_lineage_collector)
+    return undo
+
+
+class _Listening:
+    """Stands for the collector while a task is observed."""
+
+    def __init__(self, original: Callable[[], Any]) -> None:
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original(), name)
+
+    def add_extra(self, context: Any, key: str, value: Any) -> Any:
+        try:
+            correlation.told_lineage(context, value)
+        except BaseException as fault:
+            survive(fault)
+        return self._original().add_extra(context=context, key=key, value=value)

@@ -1,0 +1,304 @@
+"""One task's report: what its statements were, from the first of them to the delivery of all.
+
+A process runs one task at a time, so there is one report at a time. In ``dag.test()`` the next task follows in the same
+process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ryft import settings as options
+from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
+from airflow_provider_ryft.guard import guarded, survive
+from airflow_provider_ryft.instrumentation import instrumentor
+from airflow_provider_ryft.listener.policy import Policy
+from airflow_provider_ryft.listener.preload import wait, warm_up
+from airflow_provider_ryft.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.capture.statement import Statement
+
+# What the first statement needs, and what its delivery does: most tasks run no SQL, and need none of it.
+_FOR_STATEMENTS = ("airflow_provider_ryft.query_builder.builder", "airflow_provider_ryft.configured_outbox")
+_FOR_DELIVERY = ("airflow_provider_ryft.shipping.shipper", "airflow_provider_ryft.hooks.ryft")
+
+_OVER = frozenset({"failed", "removed", "skipped", "success", "up_for_retry", "upstream_failed"})
+_SUBMITTED = "airflow_provider_ryft.extractors.submissions"
+
+_current: Report | None = None
+
+
+def begin(task_instance: Any) -> None:
+    """Observe a task that starts in this process, if it is one to report.
+
+    :param task_instance: Airflow's, of the task
+    """
+    global _current
+    leave()
+    settings = _settings()
+    if settings.disabled or not runs_here(task_instance):
+        return
+    policy = Policy(settings)
+    if not policy.wants_task(task_instance.task):
+        return
+    if _SUBMITTED in sys.modules:
+        sys.modules[_SUBMITTED].forget()
+    if FAILS_EARLY:
+        _at_exit()
+    _current = Report(settings, policy, task_instance)
+    instrumentor.start(_current)
+
+
+def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
+    """Deliver what was observed of a task whose outcome is known.
+
+    :param task_instance: Airflow's, of the task; another one than was begun here is none of our business
+    :param error: what it failed with, an exception or text; ``None`` if it did not
+    :param skipped: whether it skipped itself
+    """
+    if FAILS_EARLY and error is not None:
+        if _current is not None and _current.key == _key(task_instance):
+            _current.error = error  # its callbacks may run SQL; before_stopping comes after them
+        return
+    report = _take(_key(task_instance))
+    if report is not None:
+        report.is_over = True
+        report.add_operator(error, skipped=skipped)
+        report.deliver()
+
+
+def leave() -> None:
+    """Deliver what was observed of a task of whose outcome no more is told: it is deferred, rescheduled or killed."""
+    report = _take(None)
+    if report is not None:
+        if report.error is not None:
+            report.is_over = True
+            report.add_operator(report.error)
+        else:
+            report.add_submitted()
+        report.deliver()
+
+
+@functools.cache
+def _at_exit() -> None:
+    """Deliver the last task of a process that runs tasks by itself; one that a worker forks ends with no such call."""
+    atexit.register(guarded(leave))
+
+
+def _take(key: object) -> Report | None:
+    """End the observation and return its report: that of a task, or whichever there is."""
+    global _current
+    report = _current
+    if report is None or report.pid != os.getpid() or key not in (None, report.key):
+        return None
+    _current = None
+    instrumentor.stop()
+    return report
+
+
+def _key(task_instance: Any) -> object:
+    names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+    return tuple(getattr(task_instance, name, None) for name in names)
+
+
+@functools.cache
+def _settings() -> Settings:
+    return options.read()
+
+
+def _is_of_airflow_itself(task: Any) -> bool:
+    """Tell whether an operator is none of a provider's, so that no table of these needs to be imported for it."""
+    if "airflow_provider_ryft.extractors.operators" in sys.modules:  # somebody may have described this one
+        return False
+    return all(_is_of_airflow(part.__module__) for part in type(task).__mro__)
+
+
+def _is_of_airflow(module: str) -> bool:
+    package = module.partition(".")[0]
+    if package != "airflow":
+        return package in sys.stdlib_module_names
+    return not module.startswith("airflow.providers.") or module.startswith("airflow.providers.standard.")
+
+
+def _submitted(
+    task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
+) -> list[Statement]:
+    """Return what hooks have submitted, see there; the module is imported when the first of them does."""
+    module = sys.modules.get(_SUBMITTED)
+    return [] if module is None else list(module.take(task, described, error=error, has_ended=has_ended))
+
+
+class _Pen:
+    """What the statements of a task are written down with.
+
+    :param settings: the options of ``[ryft]``
+    :param task_instance: Airflow's, of the task
+    """
+
+    def __init__(self, settings: Settings, task_instance: Any) -> None:
+        from airflow_provider_ryft import configured_outbox
+        from airflow_provider_ryft.query_builder.builder import Describer, TaskFacts
+
+        facts = TaskFacts.of(task_instance)
+        self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}
+        self.describer = Describer(settings, facts)
+        self.outbox = configured_outbox.local(settings)
+        self.store = configured_outbox.store(settings)
+        self.journal = self.outbox.journal()
+
+
+class Report:
+    """Takes note of the statements of one try of one task, and delivers them at its end.
+
+    :param settings: the options of ``[ryft]``
+    :param policy: which of its statements to report
+    :param task_instance: Airflow's, of the task
+    """
+
+    def __init__(self, settings: Settings, policy: Policy, task_instance: Any) -> None:
+        self.key = _key(task_instance)
+        self.pid = os.getpid()
+        self.error: Any = None  # what it failed with, where that is told before the task's end
+        self.is_over = False  # as far as Airflow has told
+        self._settings = settings
+        self._task_instance = task_instance
+        self._started_at = datetime.now(timezone.utc)
+        self._next_method = getattr(task_instance, "next_method", None)
+        self._event = resumed_with(task_instance)
+        self._policy = policy
+        self._pen: _Pen | None = None
+        # Reentrant, because a signal's handler may run SQL in the middle of a count, or of making the pen.
+        self._lock = threading.RLock()
+        self._pen_lock = threading.RLock()
+        self._counts: Counter[str] = Counter()
+        self._ignored: set[str] = set()
+
+    def prepare(self) -> None:
+        """Get ready for statements, which will not be long in coming."""
+        warm_up(*_FOR_STATEMENTS, then=lambda: self._take_pen().describer.get_ready())
+
+    def begin(self, statement: Statement) -> None:
+        """Write down that a statement begins: what will be reported if this process dies before its end."""
+        if not self._policy.wants_statement(statement):
+            self._ignored.add(statement.query_id)
+            return
+        is_first = self._count("captured") == 1
+        if is_first:
+            wait()  # two threads that import get no further than one
+        pen = self._pen or self._take_pen()
+        pen.journal.begin(statement.query_id, pen.describer.begun(statement))
+        if is_first and self._settings.delivery == "inline":
+            warm_up(*_FOR_DELIVERY)
+
+    def end(self, statement: Statement) -> None:
+        """Write down how a statement ended."""
+        if statement.query_id in self._ignored:
+            self._ignored.discard(statement.query_id)
+            return
+        if statement.error is not None:
+            self._count("failed")
+        pen = self._pen or self._take_pen()
+        pen.journal.end(statement.query_id, pen.describer.ended(statement))
+        statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
+
+    def drop(self, statement: Statement) -> None:
+        """Forget a statement that was not run after all."""
+        if statement.query_id in self._ignored:
+            self._ignored.discard(statement.query_id)
+            return
+        with self._lock:
+            self._counts["captured"] -= 1
+        pen = self._pen or self._take_pen()
+        pen.describer.forget(statement)
+        pen.journal.end(statement.query_id, None)
+        statement.hook = statement.connection = statement.error = None
+
+    def _take_pen(self) -> _Pen:
+        with self._pen_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
+            if self._pen is None:
+                self._pen = _Pen(self._settings, self._task_instance)
+            return self._pen
+
+    def add_operator(self, error: Any, *, skipped: bool = False) -> None:
+        """Add what the operator ran without a hook that is observed.
+
+        :param error: what the task failed with, an exception or text; ``None`` if it did not
+        :param skipped: whether the task skipped itself
+        """
+        try:
+            task = self._task_instance.task
+            if _is_of_airflow_itself(task) and _SUBMITTED not in sys.modules:
+                return
+            from airflow_provider_ryft.extractors import operators
+
+            now = datetime.now(timezone.utc)
+            since = getattr(self._task_instance, "start_date", None)
+            started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
+            error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
+            described = operators.statements(
+                task,
+                error=error,
+                started_at=started_at,
+                duration_ms=(now - started_at).total_seconds() * 1000,
+                skipped=skipped,
+                event=self._event,
+            )
+            others = _submitted(task, described, error=error, has_ended=not skipped)
+            for statement in (*described, *others):
+                self.begin(statement)
+                self.end(statement)
+        except BaseException as fault:
+            survive(fault)
+
+    def add_submitted(self) -> None:
+        """Add what hooks have submitted in a task that stops without an outcome.
+
+        An operator of the table that is deferred will tell at its end, in another process, what it has submitted.
+        """
+        try:
+            is_deferred = self._is_deferred()
+            task = self._task_instance.task if is_deferred else None
+            for statement in _submitted(task, (), error=None, has_ended=is_deferred):
+                self.begin(statement)
+                self.end(statement)
+        except BaseException as fault:
+            survive(fault)
+
+    def _is_deferred(self) -> bool:
+        """Tell whether the task waits for a trigger.
+
+        In 2.11 ``dag.test()`` says so by the method alone with which the task is going to be resumed.
+        """
+        method = getattr(self._task_instance, "next_method", None)
+        return getattr(self._task_instance, "state", None) == "deferred" or method not in (None, self._next_method)
+
+    def deliver(self) -> None:
+        """Deliver what there is within the time that it may take; what is not delivered then is kept."""
+        if not self._counts:
+            return  # no statement has begun
+        from airflow_provider_ryft.listener.delivery import Delivery
+        from airflow_provider_ryft.listener.metrics import count
+
+        pen = self._take_pen()
+        count("captured", self._counts["captured"], pen.tags)
+        delivery = Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
+        delivery.run(self._counts["captured"], goes_on=self._goes_on())
+
+    def _goes_on(self) -> bool:
+        """Tell whether the task is to go on in another process: it is deferred or rescheduled."""
+        state = getattr(self._task_instance, "state", None)
+        return not self.is_over and getattr(state, "value", state) not in _OVER
+
+    def _count(self, what: str) -> int:
+        with self._lock:
+            self._counts[what] += 1
+            return self._counts[what]

@@ -1,0 +1,90 @@
+"""Queries that the server refused, with its words, until a person looks at them or they are too old."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, Folder
+from airflow_provider_ryft.outbox.records import Name
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.client import Refused
+
+_QUERY = b',"query":'  # not to be found before the query, because quotes in the server's words are escaped
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A query that the server refused.
+
+    :param line: the query as it was sent
+    :param status: the HTTP status of the answer
+    :param message: the server's words, shortened
+    :param at: when that was, ISO 8601 in UTC
+    """
+
+    line: bytes = field(repr=False)
+    status: int
+    message: str
+    at: str
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The query as the API's own JSON object."""
+        return dict(json.loads(self.line))
+
+    def encode(self) -> bytes:
+        """Return it as a line of JSON."""
+        head = json.dumps({"at": self.at, "status": self.status, "message": self.message}, separators=(",", ":"))
+        return b"%b%b%b}\n" % (head[:-1].encode(), _QUERY, self.line)
+
+    @classmethod
+    def decode(cls, text: bytes) -> DeadLetter:
+        """Read such a line, without its end.
+
+        :raises ValueError: if it is none
+        """
+        position = text.index(_QUERY)
+        head = json.loads(text[:position] + b"}")
+        line = text[position + len(_QUERY) : -1]
+        json.loads(line)
+        return cls(line, int(head["status"]), str(head["message"]), str(head["at"]))
+
+
+def letters_of(refused: Iterable[Refused]) -> list[bytes]:
+    """Return a line for each query that the server refused just now."""
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [DeadLetter(one.line, one.status, one.message, at).encode() for one in refused]
+
+
+def bury(folder: Folder, refused: Iterable[Refused]) -> None:
+    """Keep what the server refused.
+
+    :raises OSError: if the disk does not take it
+    """
+    letters = letters_of(refused)
+    name, descriptor = folder.new(DEAD, UNFINISHED)
+    path = folder.file(DEAD, f"{name.stem}{UNFINISHED}")
+    size = sum(map(len, letters))
+    try:
+        folder.disk.append(descriptor, b"".join(letters))
+        folder.disk.sync(descriptor)
+        folder.disk.publish(path, folder.file(DEAD, str(name.holding(len(letters), size))))
+    except OSError:
+        folder.disk.remove(path)
+        raise
+    finally:
+        folder.disk.close(descriptor)
+
+
+def read(folder: Folder, name: Name) -> Iterator[DeadLetter]:
+    """Yield the dead letters of a file; lines that are none are skipped."""
+    for text in folder.disk.read(folder.file(DEAD, str(name))).split(b"\n"):
+        try:
+            yield DeadLetter.decode(text)
+        except (ValueError, KeyError, TypeError):
+            continue

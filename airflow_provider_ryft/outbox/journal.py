@@ -1,0 +1,356 @@
+"""What the statements of one task process were: on disk from the moment that each of them begins.
+
+The page cache survives the process, so nothing is synced while a task runs: that costs microseconds, and a sync may
+take longer than the task's own work. What a power cut would take is synced when the journal is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from threading import RLock
+from typing import NamedTuple
+
+from airflow_provider_ryft.outbox.directory import OPEN, READY, Folder
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, Name, record, strike_out
+
+MAX_QUERIES = 500
+MAX_BYTES = 1 << 20
+_MAX_FILE = 4 << 20
+_MAX_MEMORY = 32 << 20
+
+
+class Kept(NamedTuple):
+    """What became of the queries of a journal that was closed, beside those that were settled.
+
+    :param kept: how many are on disk, to be sent later
+    :param lost: how many are nowhere, because there was no disk to keep them
+    :param stems: of the files that they are in
+    """
+
+    kept: int = 0
+    lost: int = 0
+    stems: frozenset[str] = frozenset()
+
+
+class Journal:
+    """The statements of this process; :meth:`Outbox.journal` makes one. For any number of threads.
+
+    No method raises for what a disk does. What ends is kept in memory too, until there is enough for a request of its
+    own: then it is sealed, to be sent by anybody. A child that is forked begins with an empty journal, because what its
+    parent wrote is its parent's.
+
+    :param folder: of the outbox
+    :param sealed: called after something was added to what is ready
+    :param lost: called with the number of queries that could neither be delivered nor kept
+    """
+
+    def __init__(self, folder: Folder, sealed: Callable[[], object], lost: Callable[[int], object]) -> None:
+        self._folder = folder
+        self._disk = folder.disk
+        self._on_sealed = sealed
+        self._on_lost = lost
+        # Reentrant, because a signal's handler may run a statement in the middle of another one.
+        self._lock = RLock()
+        self._next = 0  # never begins anew, because a sender may still have numbers from before the journal was closed
+        self._reset()
+        _journals.add(self)
+
+    def _reset(self) -> None:
+        self._file: _File | None = None
+        self._numbers: dict[str, int] = {}
+        self._running: dict[int, bytes] = {}
+        self._ended: dict[int, bytes] = {}
+        self._unsaved: set[int] = set()
+        self._bytes = 0
+        self._memory_only = False
+        self._try_again_at = 0
+        self._kept = 0
+        self._lost = 0
+        self._stems: set[str] = set()
+        self._unsynced: list[str] = []
+
+    def begin(self, query_id: str, line: bytes) -> None:
+        """Write down that a statement is about to run.
+
+        :param query_id: names it until its end
+        :param line: the query to report if this process dies before that
+        """
+        with self._lock:
+            number = self._numbers.get(query_id)
+            if number is None:
+                number = self._numbers[query_id] = self._new_number()
+            self._running[number] = line
+            self._write(record(BEGIN, number, line))
+
+    def end(self, query_id: str, line: bytes | None) -> None:
+        """Write down that a statement ended; also one whose beginning is unknown.
+
+        :param query_id: as at the beginning
+        :param line: the query to report; ``None`` if there is none after all
+        """
+        with self._lock:
+            number = self._numbers.pop(query_id, None)
+            begun = number is not None
+            if number is None:
+                number = self._new_number()
+            if line is None:
+                self._running.pop(number, None)
+                if begun:
+                    self._write(record(DROP, number))
+                self._make_room()
+                return
+            if self._ended and self._bytes + len(line) + 2 > MAX_BYTES:
+                self._roll()
+            # Memory first, and the disk then: an exception that a signal raises in between loses nothing.
+            self._ended[number] = line
+            self._unsaved.add(number)
+            self._bytes += len(line) + 1
+            self._running.pop(number, None)
+            if self._write(record(END, number, line)):
+                self._unsaved.discard(number)
+            self._make_room()
+
+    def lines(self) -> list[bytes]:
+        """Return the queries that ended and were neither settled nor sealed."""
+        return list(self.pending().values())
+
+    def pending(self) -> dict[int, bytes]:
+        """Return :meth:`lines` by the numbers that :meth:`settle` takes."""
+        with self._lock:
+            return dict(self._ended)
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        """Forget queries that are in good hands: the server took them, or they are dead letters."""
+        with self._lock:
+            settled = [number for number in numbers if number in self._ended]
+            if len(settled) < len(self._ended) or self._running:  # else the file is about to go
+                self._write(b"".join(record(SENT, number) for number in settled))
+            for number in settled:
+                self._forget(number)
+
+    def close(self, *, synced: bool = True) -> Kept:
+        """Seal what there is; statements that still run are reported as interrupted. The journal can be used again.
+
+        :param synced: whether to wait until all of it would survive a power cut
+        :return: what became of the queries that were not settled, those that were sealed before included
+        """
+        with self._lock:
+            if not self._ended and not self._running:
+                self._discard(self._file)
+            elif not any(self._seal(self._running, synced=synced) for _ in range(2)):
+                self._salvage()
+            if synced:
+                self._sync()
+            closed = Kept(self._kept, self._lost, frozenset(self._stems))
+            self._reset()
+            return closed
+
+    # --- memory
+
+    def _new_number(self) -> int:
+        self._next += 1
+        return self._next
+
+    def _forget(self, number: int) -> None:
+        self._bytes -= len(self._ended.pop(number)) + 1
+        self._unsaved.discard(number)
+
+    def _make_room(self) -> None:
+        if len(self._ended) >= MAX_QUERIES or (self._file and self._file.size > _MAX_FILE):
+            self._roll()
+        if self._bytes > _MAX_MEMORY:
+            self._lose(self._oldest(self._bytes - _MAX_MEMORY // 2))
+
+    def _oldest(self, size: int) -> Iterator[int]:
+        """Yield the oldest of what ended, until it comes to so many bytes."""
+        for number, line in self._ended.items():
+            if size <= 0:
+                return
+            yield number
+            size -= len(line)
+
+    def _lose(self, numbers: Iterable[int]) -> None:
+        lost = list(numbers)
+        for number in lost:
+            self._forget(number)
+        if lost:
+            self._lost += len(lost)
+            self._on_lost(len(lost))
+
+    # --- disk
+
+    def _write(self, data: bytes) -> bool:
+        """Append to the file, which is made with the first record; tell whether it was possible."""
+        if self._memory_only or not data:
+            return False
+        try:
+            if self._file is None:
+                self._file = self._create(data)
+            else:
+                self._disk.append(self._file.descriptor, data)
+                self._file.size += len(data)
+        except OSError as error:
+            self._memory_only = True
+            self._folder.complain(error)
+            return False
+        return True
+
+    def _create(self, data: bytes) -> _File:
+        """Make a file with records in it.
+
+        :raises OSError: if that is not possible; then there is none
+        """
+        file = _File(*self._folder.new(OPEN), len(data))
+        try:
+            self._disk.append(file.descriptor, data)
+        except OSError:
+            self._discard(file)
+            raise
+        return file
+
+    def _discard(self, file: _File | None) -> None:
+        if file is not None:
+            with suppress(OSError):
+                self._disk.remove(self._folder.file(OPEN, str(file.name)))
+            self._disk.close(file.descriptor)
+
+    def _roll(self) -> None:
+        """Seal what ended, and go on with a new file that knows what runs.
+
+        If the disk does not do that, nothing changes, and it is tried again much later.
+        """
+        if self._next < self._try_again_at:
+            return
+        begun = _records(BEGIN, self._running)
+        try:
+            new = self._create(begun) if begun else None
+        except OSError as error:
+            self._folder.complain(error)
+            self._try_again_at = self._next + MAX_QUERIES
+            return
+        if not self._ended:
+            self._discard(self._file)
+        if not self._ended or self._seal({}, synced=False):
+            self._file = new
+            return
+        self._discard(new)
+        self._write(begun)  # their end was written already
+        self._try_again_at = self._next + MAX_QUERIES
+
+    def _seal(self, interrupted: dict[int, bytes], *, synced: bool) -> bool:
+        """Move what ended to what is ready; tell whether it was possible.
+
+        :param interrupted: running statements that are to be reported as they are now; others are of no concern
+        :param synced: whether to wait for the disk, for which a task has no time while it runs
+        """
+        elsewhere = [number for number in self._running if number not in interrupted]
+        try:
+            if self._file is None or self._unsaved or self._memory_only or not self._is_there(self._file):
+                file = self._rewrite(interrupted)
+            else:
+                file = self._file
+                self._disk.append(file.descriptor, b"".join(record(DROP, number) for number in elsewhere))
+            self._publish(file, len(self._ended) + len(interrupted), synced=synced)
+        except FileNotFoundError:  # somebody removed folders
+            with suppress(OSError):
+                self._folder.prepare()
+            return False
+        except OSError as error:
+            self._folder.complain(error)
+            return False
+        self._kept += len(self._ended) + len(interrupted)
+        self._ended.clear()
+        self._bytes = 0
+        self._on_sealed()
+        return True
+
+    def _rewrite(self, interrupted: dict[int, bytes]) -> _File:
+        """Replace the file by one that holds all of it."""
+        old = self._file
+        new = self._create(_records(BEGIN, interrupted) + _records(END, self._ended))
+        if old is not None:
+            # One stroke: at no time is a query in no file, and in two of them only if this process dies right here.
+            self._disk.replace(self._folder.file(OPEN, str(new.name)), self._folder.file(OPEN, str(old.name)))
+            self._disk.close(old.descriptor)
+            new = _File(old.name, new.descriptor, new.size)
+        self._file = new
+        self._unsaved.clear()
+        self._memory_only = False
+        return new
+
+    def _publish(self, file: _File, queries: int, *, synced: bool = True) -> None:
+        self._stems.add(file.name.stem)
+        source = self._folder.file(OPEN, str(file.name))
+        target = self._folder.file(READY, str(file.name.holding(queries, file.size)))
+        if synced:
+            self._disk.sync(file.descriptor)
+            self._disk.publish(source, target)
+        else:
+            self._disk.replace(source, target)
+            self._unsynced.append(target)
+        self._disk.close(file.descriptor)
+        self._file = None
+
+    def _sync(self) -> None:
+        """Wait for the disk to have what was sealed while the task ran; what was sent since is gone."""
+        try:
+            for path in self._unsynced:
+                self._disk.sync_file(path)
+            if self._unsynced:
+                self._disk.sync_folder(self._folder.file(READY))
+        except OSError as error:
+            self._folder.complain(error)
+
+    def _salvage(self) -> None:
+        """Keep what the disk holds already, when it takes no more."""
+        if self._file is None or not self._is_there(self._file):
+            self._lose(list(self._ended))
+            return
+        with suppress(OSError):  # what ended must not be taken for interrupted
+            data = self._disk.read(self._folder.file(OPEN, str(self._file.name)))
+            for position, dropped in strike_out(data, self._unsaved):
+                self._disk.overwrite(self._file.descriptor, position, dropped)
+        self._lose(list(self._unsaved))
+        queries = len(self._ended) + len(self._running)
+        with suppress(OSError):  # where it is now, it is found too
+            self._publish(self._file, queries)
+        self._kept += queries
+
+    def _is_there(self, file: _File) -> bool:
+        """Tell whether the file still has its name; a folder that was removed takes it along."""
+        try:
+            named = os.stat(self._folder.file(OPEN, str(file.name)))
+        except OSError:
+            return False
+        return os.path.samestat(named, os.fstat(file.descriptor))
+
+
+class _File:
+    """The journal's file."""
+
+    def __init__(self, name: Name, descriptor: int, size: int) -> None:
+        self.name = name
+        self.descriptor = descriptor
+        self.size = size
+
+
+def _records(kind: bytes, lines: Mapping[int, bytes]) -> bytes:
+    return b"".join(record(kind, number, line) for number, line in lines.items())
+
+
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """Leave what a forked child inherited to its parent: close it, without an end to the parent's lock."""
+    for journal in list(_journals):
+        if journal._file is not None:
+            journal._disk.close(journal._file.descriptor)
+        journal._lock = RLock()  # another thread of the parent may have held it
+        journal._reset()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -1,0 +1,326 @@
+"""An outbox in an object store, for machines whose disk dies with them, such as the pods of Kubernetes.
+
+.. code-block:: text
+
+    journal of a task, on its disk --- one PUT --> ready/ --- the server took it --> deleted
+                                                     '------- the server refused --> dead/
+
+While a task runs its journal is on its own disk; what could not be delivered at its end is put into the store, one
+object for each segment, under a key that nothing else has. A store knows neither rename nor lock, so two that send from
+it at once may both send a segment. Each query has its id then as before: it is delivered at least once. An object is
+deleted right after the server took it, which keeps that rare; one sender at a time keeps it from happening.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ryft.outbox import dead_letters
+from airflow_provider_ryft.outbox.claims import Claims, Segment
+from airflow_provider_ryft.outbox.directory import DEAD, OPEN, READY, Folder
+from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.records import END, Name, record, replay
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.client import Refused
+    from airflow_provider_ryft.outbox.journal import Journal
+
+_MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
+_NEW = 3600.0  # seconds for which an object that is too short is taken for one that is being written
+
+log = logging.getLogger(__name__)
+
+
+class Store(Disk):
+    """What an object store does of what a disk does; every error is an :class:`OSError` that quotes nothing.
+
+    It speaks to fsspec's file system and not through the path's own methods, because those of Airflow's paths note each
+    file as data that the user's task read or wrote.
+
+    :param url: what the paths of the folder begin with
+    :param connect: gives the place: a path with fsspec's ``fs`` and ``path``, such as Airflow's ``ObjectStoragePath``;
+        called with the first operation, because it may import a good deal
+    """
+
+    def __init__(self, url: str, connect: Callable[[], Any]) -> None:
+        self._url = url
+        self._connect = connect
+        self._root: Any = None
+        self._lock = Lock()
+
+    def open(self) -> None:
+        """Connect to the store, which imports a good deal and may ask for a connection; any operation does it too."""
+        with self._lock:
+            if self._root is None:
+                self._root = self._connect()
+
+    def names(self, path: str) -> list[str]:
+        """List what is below a path, which may have nothing."""
+        try:
+            with _translated():
+                fs, key = self._find(path)
+                fs.invalidate_cache()  # others write there too
+                return sorted(str(name).rpartition("/")[2] for name in fs.ls(key, detail=False))
+        except FileNotFoundError:
+            return []
+
+    def read(self, path: str) -> bytes:
+        """Return an object."""
+        with _translated():
+            fs, key = self._find(path)
+            return bytes(fs.cat_file(key))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Put an object there: all of it, or none if the store is one that does so."""
+        with _translated():
+            fs, key = self._find(path)
+            try:
+                fs.pipe_file(key, data)
+            except FileNotFoundError:  # it has folders; those above the outbox are none of ours, and a bucket neither
+                for folder in (self._find(self._url)[1], key.rpartition("/")[0]):
+                    with suppress(FileExistsError):
+                        fs.mkdir(folder, create_parents=False)
+                fs.pipe_file(key, data)
+
+    def remove(self, path: str) -> bool:
+        """Delete an object; some stores can't tell whether it was still there."""
+        try:
+            with _translated():
+                fs, key = self._find(path)
+                fs.rm_file(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _find(self, path: str) -> tuple[Any, str]:
+        self.open()
+        return self._root.fs, f"{str(self._root.path).rstrip('/')}{path.removeprefix(self._url)}"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Make every error one of a disk; the words of others may hold anything, and are left out."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except ImportError as error:
+        raise OSError(errno.ENOSYS, f"{error}") from None
+    except Exception as error:
+        raise OSError(errno.EIO, f"the object store failed with {type(error).__name__}") from None
+
+
+class StoreFolder(Folder):
+    """The folders of an outbox in a store, where nothing has to be made beforehand."""
+
+    def prepare(self) -> None:
+        """Do nothing: who may read and write there is the store's to know."""
+
+    def is_there(self) -> bool:
+        """Say yes; an outbox that is not there is an empty one."""
+        return True
+
+    def complain(self, error: OSError) -> str:
+        """Say what is wrong with the store, in the log only once; nothing else comes of it."""
+        is_news = not self.trouble
+        why = "there is no such place" if isinstance(error, FileNotFoundError) else error.strerror
+        self.trouble = (
+            f"Ryft's outbox {self.path} can't be used: {why}. What tasks could not "
+            "deliver stays on the disks of their machines. Check that the address is right, that its Airflow "
+            "connection may list, read, write and delete there, and that fsspec's package for it is installed "
+            "([ryft] outbox_path)."
+        )
+        if is_news:
+            log.warning("%s", self.trouble)
+        return self.trouble
+
+
+class StoreClaims(Claims):
+    """The segments that one sender has read. Nobody else is kept from them: a store has no locks.
+
+    :param folder: of the outbox
+    :param store: what does the work
+    :param damaged: called with the number of queries that can't be read any more
+    """
+
+    def __init__(self, folder: Folder, store: Store, damaged: Callable[[int], None]) -> None:
+        super().__init__(folder, damaged)
+        self._store = store
+
+    def claim(self, name: Name) -> Segment | None:
+        """Read a segment that is ready.
+
+        :return: ``None`` if it is gone, or not whole yet, or there is nothing in it
+        :raises OSError: if the store does not let us
+        """
+        try:
+            data = self._store.read(self._folder.file(READY, str(name)))
+        except FileNotFoundError:
+            return None
+        if len(data) < name.size and time.time() - name.created / 1e9 < _NEW:
+            return None
+        found = replay(data)
+        segment = Segment(name, -1, found.lines, len(data))
+        self._held.append(segment)
+        if found.damaged:
+            self._on_damaged(found.damaged)
+        if not segment.lines:
+            self._remove(segment)
+            return None
+        return segment
+
+    def _give_back(self, segment: Segment) -> Name:
+        """Put what is left of a segment in its place; one of which nothing was settled is still there."""
+        if not segment.settled:
+            return segment.name
+        data = segment_of(segment.lines.values())
+        name = segment.name.holding(len(segment.lines), len(data))
+        if segment.lines:
+            self._store.write(self._folder.file(READY, str(name)), data)
+        if name != segment.name:
+            self._store.remove(self._folder.file(READY, str(segment.name)))
+        return name
+
+    def _remove(self, segment: Segment) -> None:
+        self._store.remove(self._folder.file(READY, str(segment.name)))
+        self._close(segment)
+
+    def _close(self, segment: Segment) -> None:
+        self._held.remove(segment)
+
+
+class StoreOutbox(Outbox):
+    """An outbox in an object store; see the module for what that means.
+
+    Its limits are kept by whoever sends from it. What is known of the server, and the counters, are this machine's own.
+
+    :param url: of the place, as a person may see it
+    :param connect: gives the place, see :class:`Store`
+    :param local: the outbox on this machine's disk
+    :param max_bytes: how much may wait to be sent; the oldest is thrown away then
+    :param max_age: for how many seconds
+    """
+
+    def __init__(
+        self,
+        url: str,
+        connect: Callable[[], Any],
+        *,
+        local: Outbox,
+        max_bytes: int = 256 << 20,
+        max_age: float = 7 * 86400.0,
+    ) -> None:
+        url = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url.rstrip("/"))
+        store = Store(url, connect)
+        super().__init__(local.path, max_bytes=max_bytes, max_age=max_age, max_segments=_MAX_SEGMENTS, disk=store)
+        self.path = url
+        self.state = local.state
+        self._folder = StoreFolder(url, store)
+        self._store = store
+        self._local = local
+
+    # --- what a task does at its end
+
+    def get_ready(self) -> None:
+        """Connect to the store, while there is nothing else to do; what goes wrong is told when it is needed."""
+        with suppress(Exception):
+            self._store.open()
+
+    def take(self, journal: Journal) -> int:
+        """Put what is in a journal here, and settle it there; return the number of queries, 0 if that failed."""
+        pending = journal.pending()
+        if not pending or not self._put(Name.new(), pending.values()):
+            return 0
+        journal.settle(pending)
+        return len(pending)
+
+    def take_in(self, *, until: float) -> Counter[str]:
+        """Put what is ready on this machine's disk here, the oldest first; return the queries by the stem of a segment.
+
+        :param until: when to stop, by the monotonic clock
+        """
+        taken: Counter[str] = Counter()
+        with self._local.claims() as claims:
+            try:
+                for name in self._local.ready():
+                    if time.monotonic() >= until:
+                        break
+                    segment = claims.claim(name)
+                    if segment is None:
+                        continue
+                    if not self._put(name, segment.lines.values()):
+                        break
+                    taken[name.stem] = len(segment.lines)
+                    claims.settle(segment, list(segment.lines))
+            except OSError as error:
+                self._local.complain(error)
+        return taken
+
+    # --- what differs from a folder
+
+    def journal(self) -> Journal:
+        """Return a journal on this machine's disk."""
+        return self._local.journal()
+
+    def claims(self) -> Claims:
+        """Return what a sender reads segments with."""
+        return StoreClaims(self._folder, self._store, self._damaged)
+
+    def adopt_orphans(self) -> int:
+        """Make the folder that remembers whether the server is to be left alone; a store has no orphans."""
+        self._local.try_writing()
+        return 0
+
+    def try_writing(self) -> str:
+        """Put an object there, read and delete it; return what is wrong, in a few sentences, or nothing."""
+        path = self._folder.file(OPEN, str(Name.new()))
+        try:
+            self._store.write(path, b"\n")
+            self._store.read(path)
+            self._store.remove(path)
+        except OSError as error:
+            return self.complain(error)
+        return self.trouble
+
+    def retry_dead(self) -> int:
+        """Make dead letters ready to be sent once more; return the number of queries.
+
+        :raises OSError: if the store does not take them
+        """
+        retried = 0
+        for name in self._folder.names(DEAD):
+            letters = list(dead_letters.read(self._folder, name))
+            # A new name, because with the age of the old one it might be too old to be sent.
+            if letters and not self._put(Name.new(), [letter.line for letter in letters]):
+                raise OSError(self.trouble)
+            self._store.remove(self._folder.file(DEAD, str(name)))
+            retried += len(letters)
+        return retried
+
+    def _bury(self, refused: list[Refused]) -> None:
+        data = b"".join(dead_letters.letters_of(refused))
+        self._store.write(self._folder.file(DEAD, str(Name.new().holding(len(refused), len(data)))), data)
+
+    def _put(self, name: Name, lines: Iterable[bytes]) -> bool:
+        segment = list(lines)
+        data = segment_of(segment)
+        try:
+            self._store.write(self._folder.file(READY, str(name.holding(len(segment), len(data)))), data)
+        except OSError as error:
+            self.complain(error)
+            return False
+        return True
+
+
+def segment_of(lines: Iterable[bytes]) -> bytes:
+    """Return queries as they are written down."""
+    return b"".join(record(END, number, line) for number, line in enumerate(lines))

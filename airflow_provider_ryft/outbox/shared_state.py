@@ -1,0 +1,193 @@
+"""What all processes on one outbox know together: the breaker, the server's limit, and what was counted.
+
+It is a small JSON file, replaced at one stroke under a lock. Nobody waits long for the lock: who can't get it goes on,
+and what it wanted to count is counted with its next change.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+
+from airflow_provider_ryft.outbox.circuit_breaker import Breaker, Gate, Pauses, number
+from airflow_provider_ryft.outbox.filesystem import Disk
+
+_LIMIT_HOLDS = 86400.0  # a server's limit is found out anew each day, because it may have been raised
+_POLL = 0.002
+
+
+@dataclass
+class State:
+    """The content of the file.
+
+    :param breaker: whether to leave the server alone
+    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
+    :param last_success: when the server last took something, in seconds since 1970; 0 if never
+    :param max_bytes: the longest request that the server may take, as far as it was found out; 0 if it was not
+    :param max_bytes_until: how long to believe that
+    """
+
+    breaker: Breaker = field(default_factory=Breaker)
+    counters: Counter[str] = field(default_factory=Counter)
+    last_success: float = 0.0
+    max_bytes: int = 0
+    max_bytes_until: float = 0.0
+
+    @classmethod
+    def decode(cls, data: bytes) -> State:
+        """Read the file; what makes no sense is as in a new one."""
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            return cls()
+        counters = found.get("counters")
+        counts = counters.items() if isinstance(counters, dict) else ()
+        return cls(
+            breaker=Breaker.from_json(found.get("breaker")),
+            counters=Counter({name: count for name, count in counts if type(count) is int and count > 0}),
+            last_success=number(found.get("last_success")),
+            max_bytes=int(number(found.get("max_bytes"))),
+            max_bytes_until=number(found.get("max_bytes_until")),
+        )
+
+    def encode(self) -> bytes:
+        """Return the file's content."""
+        return json.dumps({**vars(self), "breaker": asdict(self.breaker)}).encode()
+
+
+class StateFile:
+    """The file, and its lock.
+
+    :param path: of the file, in a folder that may not be there
+    :param disk: what does the work
+    :param clock: seconds since 1970
+    :param pauses: how long a server is left alone
+    :param patience: seconds to wait for the lock
+    """
+
+    def __init__(self, path: str, disk: Disk, clock: Callable[[], float], pauses: Pauses, patience: float) -> None:
+        self._path = path
+        self._disk = disk
+        self._clock = clock
+        self._patience = patience
+        self._uncounted: Counter[str] = Counter()
+        self.pauses = pauses
+
+    def read(self) -> State:
+        """Return what is known; nothing if the file is missing, unreadable or damaged."""
+        try:
+            return State.decode(self._disk.read(self._path))
+        except OSError:
+            return State()
+
+    def change(self, change: Callable[[State, float], None], **counts: int) -> bool:
+        """Change what is known.
+
+        :param change: called with the state and the time
+        :param counts: what to add to the counters, now or with the next change
+        :return: whether it was done; if not, somebody else had the lock all the time
+        :raises OSError: if the disk can't be written to
+        """
+        self._uncounted.update(counts)
+        lock = self._lock()
+        if lock is None:
+            return False
+        try:
+            state = self.read()
+            change(state, self._clock())
+            state.counters.update(self._uncounted)
+            self._write(state)
+            self._uncounted.clear()
+        finally:
+            self._disk.close(lock)
+        return True
+
+    def count(self, **counts: int) -> None:
+        """Add to the counters."""
+        self._note(lambda _state, _now: None, **counts)
+
+    def gate(self) -> Gate:
+        """Tell whether something may be posted; only one of many processes is told to probe."""
+        gate = self.read().breaker.gate(self._clock(), self.pauses)
+        if gate is not Gate.PROBE:
+            return gate
+        answer = Gate.SHUT
+
+        def take(state: State, now: float) -> None:
+            nonlocal answer
+            answer = state.breaker.gate(now, self.pauses)
+            if answer is Gate.PROBE:
+                state.breaker = state.breaker.probing(now, self.pauses)
+
+        try:
+            self.change(take)
+        except OSError:
+            return Gate.PROBE  # a disk that can't be written to can't keep processes apart
+        return answer
+
+    def succeeded(self, **counts: int) -> None:
+        """Take note that the server took something."""
+
+        def change(state: State, now: float) -> None:
+            state.breaker = Breaker()
+            state.last_success = now
+
+        self._note(change, **counts)
+
+    def failed(self, reason: str, retry_after: float | None) -> None:
+        """Take note that the server could not take something; see :meth:`Breaker.failed`."""
+
+        def change(state: State, now: float) -> None:
+            state.breaker = state.breaker.failed(now, self.pauses, reason, retry_after)
+
+        self._note(change)
+
+    def misconfigured(self, reason: str) -> None:
+        """Take note that a person has to act."""
+
+        def change(state: State, now: float) -> None:
+            state.breaker = state.breaker.misconfigured(now, self.pauses, reason)
+
+        self._note(change)
+
+    def learn_limit(self, size: int) -> None:
+        """Take note that the server refused a request for its length; see :meth:`limit`."""
+
+        def change(state: State, now: float) -> None:
+            state.max_bytes, state.max_bytes_until = size, now + _LIMIT_HOLDS
+
+        self._note(change)
+
+    def limit(self) -> int | None:
+        """Return the longest request that the server may take, if that was found out not long ago."""
+        state = self.read()
+        holds = 0 < state.max_bytes_until - self._clock() <= _LIMIT_HOLDS
+        return state.max_bytes if state.max_bytes and holds else None
+
+    def _note(self, change: Callable[[State, float], None], **counts: int) -> None:
+        with suppress(OSError):  # the outbox complains of its disk where queries are at stake
+            self.change(change, **counts)
+
+    def _lock(self) -> int | None:
+        ends = time.monotonic() + self._patience
+        while (lock := self._disk.lock(f"{self._path}.lock", create=True)) is None and time.monotonic() < ends:
+            time.sleep(_POLL)
+        return lock
+
+    def _write(self, state: State) -> None:
+        new = f"{self._path}.new"
+        self._disk.remove(new)  # of a process that died
+        descriptor = self._disk.create_locked(new)
+        if descriptor is None:
+            return
+        try:
+            self._disk.append(descriptor, state.encode())
+            self._disk.replace(new, self._path)
+        finally:
+            self._disk.close(descriptor)

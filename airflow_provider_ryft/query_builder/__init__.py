@@ -1,0 +1,3 @@
+"""A statement, its task and its connection, as an encoded query."""
+
+from __future__ import annotations

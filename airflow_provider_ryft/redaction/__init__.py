@@ -1,0 +1,3 @@
+"""What may leave the process."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""From the outbox to the client."""
+
+from __future__ import annotations

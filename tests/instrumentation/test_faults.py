@@ -1,0 +1,355 @@
+"""Whatever goes wrong in what observes a task, the task does what it would have done."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+from sqlalchemy import text
+
+from airflow_provider_ryft import guard
+from airflow_provider_ryft.capture import correlation, dbapi, error_origin, hook_call, session
+from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.instrumentation import (
+    hook_classes,
+    hook_lineage,
+    instrumentor,
+    post_import_hook,
+    sql_arguments,
+    sqlalchemy_events,
+    wrappers,
+)
+
+
+class Fault(BaseException):
+    """What no ``except Exception`` catches."""
+
+
+# The wrappers themselves, which do nothing but call what they wrap and what is tested here.
+WRAPPERS = {
+    "_Steps.send",
+    "_Steps.throw",
+    "_Steps.close",
+    "_Steps._step",
+    "_Steps.__init__",
+    "_after",
+    "_on_error",
+    "_returned",
+}
+WRAPPERS |= {"_Listening.__init__", "_Listening.add_extra", "_Rows.__next__", "_Fetched.__next__"}
+WRAPPERS |= {f"_RowsOfGenerator.{name}" for name in ("send", "throw", "close")}
+# What is called by the listener, which guards it, or by tests.
+OUTSIDE = {"install", "start", "stop", "uninstall", "Patches.undo"}
+
+MODULES = [
+    sql_arguments,
+    hook_call,
+    instrumentor,
+    dbapi,
+    error_origin,
+    hook_classes,
+    wrappers,
+    post_import_hook,
+    hook_lineage,
+    correlation,
+    session,
+    sqlalchemy_events,
+]
+
+
+def functions(module: ModuleType) -> Iterator[tuple[Any, str, str]]:
+    """Yield where each function and method of a module stands, its attribute, and its name."""
+    for name, value in vars(module).items():
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        if isinstance(value, FunctionType):
+            yield module, name, name
+        elif inspect.isclass(value):
+            for attribute, member in vars(value).items():
+                if isinstance(member, (FunctionType, property)) and attribute != "__getattr__":
+                    yield value, attribute, f"{name}.{attribute}"
+
+
+POINTS = [
+    pytest.param(owner, attribute, id=f"{module.__name__.rpartition('.')[2]}:{name}")
+    for module in MODULES
+    for owner, attribute, name in functions(module)
+    if name not in WRAPPERS | OUTSIDE
+]
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    try:
+        return repr(call())
+    except Exception as error:
+        return repr(error), type(error.__cause__), type(error.__context__)
+
+
+def work(hook_class: Any, path: str) -> list[Any]:
+    """Do what tasks do, and return all that can be seen of it."""
+
+    class Own(SqliteHook):
+        def get_records(self, sql: Any, parameters: Any = None) -> Any:
+            return self.get_conn().execute(sql).fetchall()
+
+    hook, own = hook_class("warehouse"), Own("warehouse")
+    engine = hook.get_sqlalchemy_engine()
+
+    def query(sql: str) -> Any:
+        with engine.connect() as connection, connection.begin_nested():
+            return connection.execute(text(sql)).fetchall()
+
+    def chunks(sql: str) -> Any:
+        return [len(chunk) for chunk in hook.get_df_by_chunks(sql, chunksize=2)]
+
+    def left() -> Any:
+        generator = hook.get_df_by_chunks("SELECT * FROM t", chunksize=1)
+        rows = next(generator)
+        generator.close()
+        return rows
+
+    results = [
+        outcome(
+            lambda: hook.run("SELECT 1; SELECT 2", split_statements=True, handler=lambda cursor: cursor.fetchall())
+        ),
+        outcome(lambda: hook.run(["SELECT 1", "SELECT nope"])),
+        outcome(lambda: hook.run("")),
+        outcome(lambda: hook.get_first("SELECT ?", parameters=(1,))),
+        outcome(lambda: own.get_records("SELECT 1")),
+        outcome(lambda: own.get_records("SELECT nope")),
+        outcome(lambda: hook.get_df("SELECT * FROM t")),
+        outcome(lambda: hook.get_df("SELECT nope")),
+        outcome(lambda: chunks("SELECT * FROM t")),
+        outcome(lambda: chunks("SELECT nope")),
+        outcome(left),
+        outcome(lambda: hook.insert_rows("t", [(4, "d"), (5, "e")], ["n", "s"])),
+        outcome(lambda: hook.insert_rows("nope", [(4, "d")])),
+        outcome(lambda: query("SELECT n FROM t")),
+        outcome(lambda: query("SELECT nope")),
+        outcome(lambda: hook.get_table_schema("t")),
+        outcome(lambda: hook.get_conn_id()),
+        outcome(lambda: hook.connection.conn_type),
+    ]
+    with sqlite3.connect(path) as connection:
+        results.append(connection.execute("SELECT * FROM t").fetchall())
+        connection.execute("DELETE FROM t WHERE n > 3")
+    connection.close()
+    return results
+
+
+def observed_work(hook_class: Any, path: str, recorder: Any) -> list[Any]:
+    instrumentor.install()
+    instrumentor.start(recorder)
+    try:
+        return work(hook_class, path)
+    finally:
+        instrumentor.stop()
+
+
+_without: list[Any] = []
+
+
+@pytest.fixture
+def without(rows_hook: Any, sqlite: Any) -> list[Any]:
+    """Return what the work does when nobody observes it."""
+    if not _without:
+        _without.extend(work(rows_hook, sqlite.connection.host))
+    return _without
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing_behind() -> Iterator[None]:
+    yield
+    instrumentor.uninstall()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Fault])
+@pytest.mark.parametrize(("owner", "attribute"), POINTS)
+def test_a_fault_anywhere(
+    owner: Any,
+    attribute: str,
+    error: type[BaseException],
+    sqlite: Any,
+    rows_hook: Any,
+    without: Any,
+    remembering: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each function that has a part in observing may fail: results, errors and data are the same."""
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error("a fault")
+
+    original = vars(owner)[attribute]
+    monkeypatch.setattr(owner, attribute, property(fail) if isinstance(original, property) else fail)
+    assert observed_work(rows_hook, sqlite.connection.host, remembering()) == without
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Fault, SystemExit, GeneratorExit, StopIteration, MemoryError])
+@pytest.mark.parametrize("method", ["begin", "end"])
+def test_a_recorder_that_fails(
+    method: str, error: type[BaseException], sqlite: Any, rows_hook: Any, without: Any, remembering: Any
+) -> None:
+    """A recorder may raise what it likes, and is still told of the rest."""
+    recorder = remembering()
+    told: list[Any] = []
+
+    def fail(statement: Any) -> None:
+        told.append(statement)
+        raise error("of the recorder")
+
+    setattr(recorder, method, fail)
+    if method == "begin":
+        recorder.end = lambda statement: None
+    assert observed_work(rows_hook, sqlite.connection.host, recorder) == without
+    assert len(told) == 16
+
+
+def test_each_method_is_called_once_with_its_arguments(recorder: Any, sqlite: Any) -> None:
+    """What is wrapped gets the very arguments, once."""
+    received: list[Any] = []
+
+    class Watching(SqliteHook):
+        def run(self, *args: Any, **kwargs: Any) -> Any:
+            received.append((args, kwargs))
+            return "a result"
+
+        def _run_command(self, *args: Any, **kwargs: Any) -> Any:
+            received.append((args, kwargs))
+            return "another"
+
+        def insert_rows(self, *args: Any, **kwargs: Any) -> Any:
+            received.append((args, kwargs))
+
+    hook = Watching(sqlite.get_conn_id())
+    sql, rows, cursor, unknown = object(), iter([(1,)]), object(), object()
+    assert hook.run(sql, unknown=unknown) == "a result"
+    assert hook._run_command(cursor, sql, None, unknown=unknown) == "another"
+    hook.insert_rows("t", rows, unknown=unknown)
+    assert received == [
+        ((sql,), {"unknown": unknown}),
+        ((cursor, sql, None), {"unknown": unknown}),
+        (("t", rows), {"unknown": unknown}),
+    ]
+    assert next(rows) == (1,)  # which nobody has read
+
+
+def test_a_failure_whose_place_cannot_be_read_is_told(recorder: Any, sqlite: Any, monkeypatch: Any) -> None:
+    """Whoever it was that failed, the statement did not succeed."""
+
+    class Own(SqliteHook):
+        def get_df(self, sql: Any, *_arguments: Any, **_options: Any) -> Any:
+            return self.get_conn().execute(sql)
+
+    def fail(*_arguments: Any) -> None:
+        raise Fault
+
+    monkeypatch.setattr(error_origin.FailureSite, "__init__", fail)
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        Own(sqlite.get_conn_id()).get_df("SELECT nope")
+    assert [(statement.text, statement.error) for statement in recorder.ended] == [("SELECT nope", raised.value)]
+
+
+def test_errors_are_raised_as_they_were(recorder: Any, sqlite: Any) -> None:
+    """The very exception reaches the task, with nothing in its chain from here."""
+    mine = Fault("mine")
+
+    def handler(cursor: Any) -> None:
+        raise mine
+
+    with pytest.raises(Fault) as raised:
+        sqlite.run("SELECT 1", handler=handler)
+    assert raised.value is mine
+    assert (mine.__cause__, mine.__context__) == (None, None)
+    assert [statement.text for statement in recorder.ended] == ["SELECT 1"]
+
+
+def test_a_time_limit_that_strikes_in_the_recorder(sqlite: Any, remembering: Any) -> None:
+    """What a signal handler raises belongs to the task, wherever it strikes."""
+
+    def on_alarm(number: int, frame: Any) -> None:
+        raise AirflowTaskTimeout("of the task")
+
+    class Recorder:
+        def begin(self, statement: Any) -> None:
+            signal.raise_signal(signal.SIGALRM)
+
+        def end(self, statement: Any) -> None: ...
+
+    previous = signal.signal(signal.SIGALRM, on_alarm)
+    instrumentor.start(Recorder())
+    try:
+        with pytest.raises(AirflowTaskTimeout, match="of the task"):
+            sqlite.run("SELECT 1")
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    recorder = remembering()
+    instrumentor.start(recorder)
+    sqlite.run("SELECT 2")
+    assert recorder.texts == ["SELECT 2"]
+
+
+def test_ctrl_c_is_the_persons() -> None:
+    """A ``KeyboardInterrupt`` is let through where Python raises it itself, and swallowed where only we can have."""
+    with pytest.raises(KeyboardInterrupt):
+        survive(KeyboardInterrupt())
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        survive(KeyboardInterrupt())
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def test_faults_are_told_once_and_without_content(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
+    """One warning a process, which names the kind and the place of a fault but quotes nothing of it."""
+    monkeypatch.setattr(guard, "_warned", False)
+    caplog.set_level("DEBUG", logger=guard.__name__)
+    for _ in range(3):
+        try:
+            raise ValueError("SELECT 'a secret'")
+        except ValueError as error:
+            survive(error)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
+    assert "ValueError at" in caplog.text
+    assert "test_faults.py" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_log_that_fails(monkeypatch: Any) -> None:
+    """Not even what reports a fault can harm the task."""
+
+    def fail(*args: Any) -> None:
+        raise Fault("of the log")
+
+    monkeypatch.setattr(guard.log, "log", fail)
+    survive(ValueError("a fault"))
+
+
+def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None:
+    """Tasks may begin and end under running threads: all of their statements succeed."""
+    results: list[Any] = []
+
+    def run() -> None:
+        for n in range(100):
+            results.append(outcome(lambda n=n: sqlite.get_first(f"SELECT {n}")))
+
+    class Recorder:
+        def begin(self, statement: Any) -> None: ...
+
+        def end(self, statement: Any) -> None: ...
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        instrumentor.start(Recorder())
+        instrumentor.stop()
+    assert sorted(results) == sorted(f"({n},)" for n in range(100) for _ in range(3))

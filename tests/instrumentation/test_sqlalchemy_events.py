@@ -1,0 +1,797 @@
+"""Observing the hooks of engines that cannot run here: their own code and drivers, with the far end replaced."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from sqlalchemy import text as clause
+
+from airflow_provider_ryft.instrumentation import instrumentor
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Cursor:
+    """A cursor of a driver that answers each statement at once, and fails on ``bad``.
+
+    :param log: gets each statement that reaches the engine
+    :param error: makes the error of a bad statement
+    :param ids: the attribute for the engine's ids, which are made from the number of the statement
+    """
+
+    description: ClassVar[Any] = [("n", 1, None, None, None, None, None)]
+    rowcount = 1
+    arraysize = 1
+    connection = None
+
+    def __init__(self, log: list[str], error: Callable[[str], Exception], ids: str | None = None) -> None:
+        self._log = log
+        self._error = error
+        self._ids = ids
+        if ids:
+            setattr(self, ids, None)
+
+    def execute(self, sql: str, *args: Any, **kwargs: Any) -> Cursor:
+        self._log.append(sql)
+        if "bad" in sql:
+            raise self._error(sql)
+        if self._ids:
+            setattr(self, self._ids, f"id-{len(self._log)}")
+        return self
+
+    def executemany(self, sql: str | None, rows: Any) -> None:
+        self.execute(sql or self._prepared)
+
+    def prepare(self, sql: str) -> None:
+        self._prepared = sql
+
+    def fetchall(self) -> list[tuple[int]]:
+        return [(1,)]
+
+    def fetchone(self) -> tuple[int]:
+        return (1,)
+
+    def __iter__(self) -> Iterator[tuple[int]]:
+        return iter([(1,)])
+
+    def close(self) -> None:
+        if self._ids:
+            setattr(self, self._ids, None)
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+class Connection:
+    """A connection of a driver that hands out one kind of cursor."""
+
+    autocommit_mode = False
+    autocommit: Any = None
+    autocommit_state = False
+
+    def __init__(self, make_cursor: Callable[[], Any]) -> None:
+        self._make_cursor = make_cursor
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return self._make_cursor()
+
+    def commit(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Any:
+        return self._make_cursor()
+
+    def __exit__(self, *args: object) -> None: ...
+
+
+def outcomes(recorder: Any) -> list[tuple[str, str | None, bool]]:
+    """Return each statement's text, engine id, and whether it succeeded."""
+    assert len(recorder.began) == len(recorder.ended)
+    return [(statement.text, statement.engine_id, statement.error is None) for statement in recorder.ended]
+
+
+# --- Snowflake: its own run() and its own _run_command()
+
+
+@pytest.fixture
+def snowflake(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    connector = pytest.importorskip("snowflake.connector", reason="needs snowflake-connector-python")
+    module = pytest.importorskip("airflow.providers.snowflake.hooks.snowflake", reason="needs the Snowflake provider")
+    log: list[str] = []
+
+    def error(sql: str) -> Exception:
+        return connector.errors.ProgrammingError(msg="no such column", errno=904, sqlstate="42000", sfqid="id-failed")
+
+    class SnowflakeConnection(Connection):
+        def autocommit(self, on: bool) -> None: ...  # type: ignore[override]
+
+    monkeypatch.setattr(connector, "connect", lambda **kwargs: SnowflakeConnection(lambda: Cursor(log, error, "sfqid")))
+    hook = module.SnowflakeHook(
+        connect(json.dumps({"conn_type": "snowflake", "login": "u", "password": "p", "extra": {"account": "a"}}))
+    )
+    hook.log_of_engine = log
+    return hook
+
+
+def test_snowflake(recorder: Any, snowflake: Any) -> None:
+    """Each statement has its own query id; the one that failed has that of its error, not of the one before."""
+    snowflake.run("SELECT 1; SELECT 2", handler=lambda cursor: cursor.fetchall())
+    with pytest.raises(Exception, match="no such column"):
+        snowflake.run("SELECT 3; SELECT bad; SELECT 5")
+    assert outcomes(recorder) == [
+        ("SELECT 1;", "id-1", True),
+        ("SELECT 2", "id-2", True),
+        ("SELECT 3;", "id-3", True),
+        ("SELECT bad;", "id-failed", False),
+    ]
+    assert snowflake.log_of_engine == recorder.texts == recorder.first_texts
+
+
+def test_snowflake_blocks_and_records(recorder: Any, snowflake: Any) -> None:
+    """A block that is sent as a whole is one statement; so is what ``get_records`` asks."""
+    snowflake.run("BEGIN; SELECT 1; COMMIT", split_statements=False)
+    assert snowflake.get_records("SELECT 2") == [(1,)]
+    assert [text for text, _, _ in outcomes(recorder)] == ["BEGIN; SELECT 1; COMMIT", "SELECT 2"]
+    assert recorder.ended[0].connection.conn_type == "snowflake"
+
+
+# --- Databricks: its own run(), which wraps the driver's error
+
+
+def test_databricks(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The id of the statement that failed is told, and the driver's own error."""
+    driver = pytest.importorskip("databricks.sql", reason="needs databricks-sql-connector")
+    module = pytest.importorskip(
+        "airflow.providers.databricks.hooks.databricks_sql", reason="needs the Databricks provider"
+    )
+    log: list[str] = []
+    monkeypatch.setattr(
+        module.sql,
+        "connect",
+        lambda *args, **kwargs: Connection(lambda: Cursor(log, driver.exc.ServerOperationError, "query_id")),
+    )
+    definition = {"conn_type": "databricks", "host": "h", "password": "t", "extra": {"http_path": "/sql/1"}}
+    hook = module.DatabricksSqlHook(connect(json.dumps(definition)))
+    hook.run(["SELECT 1", "SELECT 2"])
+    with pytest.raises(Exception, match="bad"):
+        hook.run("SELECT bad")
+    assert outcomes(recorder) == [("SELECT 1", "id-1", True), ("SELECT 2", "id-2", True), ("SELECT bad", None, False)]
+    assert isinstance(recorder.ended[-1].error, driver.exc.ServerOperationError)
+
+
+# --- Exasol: its own run(), get_records() and get_first(), through the connection's execute()
+
+
+@pytest.fixture
+def exasol(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    pyexasol = pytest.importorskip("pyexasol", reason="needs pyexasol")
+    module = pytest.importorskip("airflow.providers.exasol.hooks.exasol", reason="needs the Exasol provider")
+    log: list[str] = []
+
+    class ExaStatement(Cursor):
+        rowcount = staticmethod(lambda: 1)
+        execution_time = 0
+        sql = ""
+
+        def columns(self) -> dict[str, Any]:
+            return {"n": {}}
+
+    ExaStatement.__module__ = "pyexasol.statement"
+
+    class ExaConnection(Connection):
+        last_stmt: Any = None
+        login_info: ClassVar[Any] = {"releaseVersion": "8.31.0"}
+        attr: ClassVar[Any] = {"autocommit": True}
+
+        def execute(self, sql: str, parameters: Any = None) -> Any:
+            self.last_stmt = ExaStatement(log, RuntimeError)
+            self.last_stmt.sql = sql
+            return self.last_stmt.execute(sql)
+
+        def close(self) -> None:
+            self.last_stmt = None
+
+        def set_autocommit(self, on: bool) -> None: ...
+
+        def export_to_pandas(self, sql: str, query_params: Any = None) -> str:
+            self.execute(sql)
+            return "a data frame"
+
+        def export_to_file(self, dst: str, query_or_table: str, **kwargs: Any) -> None:
+            self.execute(query_or_table)
+
+    ExaConnection.__module__ = "pyexasol.connection"
+    monkeypatch.setattr(pyexasol, "connect", lambda **kwargs: ExaConnection(lambda: None))
+    hook = module.ExasolHook(connect(json.dumps({"conn_type": "exasol", "host": "h", "login": "u", "schema": "s"})))
+    hook.log_of_engine = log
+    return hook
+
+
+def test_exasol_run(recorder: Any, exasol: Any) -> None:
+    """Each statement of a script is told as it was executed, before the next one; of the rest nothing."""
+    exasol.run("SELECT 1; SELECT 2", split_statements=True, handler=lambda statement: statement.fetchall())
+    exasol.run(["SELECT 3", "SELECT 4"])
+    exasol.run("SELECT 5;")
+    with pytest.raises(RuntimeError) as raised:
+        exasol.run("SELECT 6; SELECT bad; SELECT 8", split_statements=True)
+    assert recorder.texts == recorder.first_texts == exasol.log_of_engine
+    assert recorder.texts[-1] == "SELECT bad;"
+    assert [statement.error for statement in recorder.ended] == [None] * 6 + [raised.value]
+    assert {statement.server_version for statement in recorder.ended} == {"8.31.0"}
+    assert recorder.ended[0].connection.host == "h"
+
+
+def test_exasol_records(recorder: Any, exasol: Any) -> None:
+    """The other ways of running a statement are told, too."""
+    assert exasol.get_records("SELECT 1") == [(1,)]
+    assert exasol.get_first("SELECT 2") == (1,)
+    assert exasol.get_df("SELECT 3") == "a data frame"
+    assert exasol.get_pandas_df("SELECT 4") == "a data frame"
+    exasol.export_to_file("file", "SELECT 5")
+    for call in (exasol.get_records, exasol.get_df):
+        with pytest.raises(RuntimeError):
+            call("SELECT bad")
+    assert recorder.texts == exasol.log_of_engine
+    assert [statement.error is None for statement in recorder.ended] == [True] * 5 + [False] * 2
+
+
+def test_what_exasol_does_not_execute(recorder: Any, exasol: Any) -> None:
+    """A call that the hook refuses is no statement; nor does a handler's error or time belong to one."""
+
+    def handler(statement: Any) -> None:
+        statement.execution_time = 0.25
+        if "3" in statement.sql:
+            raise ValueError("of the task")
+
+    with pytest.raises(TypeError, match="single statement"):
+        exasol.get_records(["SELECT 1", "SELECT 2"])
+    with pytest.raises(ValueError, match="of the task"):
+        exasol.run(["SELECT 2", "SELECT 3", "SELECT 4"], handler=handler)
+    with pytest.raises(ValueError, match="of the task"):
+        exasol.run("SELECT 3", handler=handler)
+    assert recorder.texts == exasol.log_of_engine == ["SELECT 2", "SELECT 3", "SELECT 3"]
+    assert [statement.error for statement in recorder.ended] == [None, None, None]
+    assert [statement.duration_ms for statement in recorder.ended] == [250.0, 250.0, 250.0]
+
+
+# --- Vertica: run() swaps a handler that must be the very one it knows
+
+
+def test_vertica(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook still knows its handler, and the statement is told with the version that the driver holds."""
+    pytest.importorskip("vertica_python", reason="needs vertica-python")
+    module = pytest.importorskip("airflow.providers.vertica.hooks.vertica", reason="needs the Vertica provider")
+    log: list[str] = []
+
+    class VerticaCursor(Cursor):
+        def nextset(self) -> bool:
+            return False
+
+    class VerticaConnection(Connection):
+        parameters: ClassVar[Any] = {"server_version": "v24.1.0"}
+
+    VerticaConnection.__module__ = "vertica_python.vertica.connection"
+    connection = VerticaConnection(lambda: VerticaCursor(log, RuntimeError))
+    VerticaCursor.connection = connection  # type: ignore[assignment]
+    monkeypatch.setattr(module, "connect", lambda **kwargs: connection)
+    hook = module.VerticaHook(connect("vertica://u:p@h/d"))
+    assert hook.get_records("SELECT 1") == [(1,)]
+    with pytest.raises(RuntimeError):
+        hook.run(["SELECT 2", "SELECT bad"])
+    assert recorder.texts == log == ["SELECT 1", "SELECT 2", "SELECT bad"]
+    assert recorder.ended[0].server_version == "v24.1.0"
+
+
+# --- Hive: a loop of its own, in a generator
+
+
+@pytest.fixture
+def hive(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    pyhive = pytest.importorskip("pyhive.hive", reason="needs pyhive")
+    module = pytest.importorskip("airflow.providers.apache.hive.hooks.hive", reason="needs the Hive provider")
+    log: list[str] = []
+    monkeypatch.setattr(pyhive, "connect", lambda **kwargs: Connection(lambda: Cursor(log, RuntimeError)))
+    monkeypatch.setenv("AIRFLOW_CTX_DAG_ID", "dag")
+    hook = module.HiveServer2Hook(connect("hiveserver2://h:10000/d"))
+    hook.log_of_engine = log
+    return hook
+
+
+def test_hive_tells_the_schema_that_it_was_given(recorder: Any, hive: Any) -> None:
+    """Which is Hive's default where it was given none, whatever the connection says."""
+    hive.get_records("SELECT 1")
+    hive.get_records("SELECT 2", schema="other")
+    hive.run("SELECT 3")
+    assert [statement.schema for statement in recorder.ended] == ["default", "other", None]
+
+
+def test_hive(recorder: Any, hive: Any, tmp_path: Any) -> None:
+    """Statements are told, without the variables that the hook sets by itself."""
+    assert hive.get_records("SELECT 1") == [(1,)]
+    assert hive.get_results(["CREATE TABLE t (n INT)", "SELECT 2"])["data"] == [(1,)]
+    hive.to_csv("SELECT 3", str(tmp_path / "file.csv"))
+    if pytest.importorskip("pandas"):
+        assert len(hive.get_df("SELECT 4")) == 1
+    with pytest.raises(RuntimeError) as raised:
+        hive.get_results(["SELECT 5", "SELECT bad", "SELECT 7"])
+    assert recorder.texts == [text for text in hive.log_of_engine if not text.startswith("set ")]
+    assert [statement.error for statement in recorder.ended] == [None] * 6 + [raised.value]
+
+
+def test_hive_tells_what_ran_and_for_how_long(recorder: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch that fails or takes long is that of the statement before, whatever would have come next."""
+    assert hive.get_results("SELECT 0")["data"] == [(1,)]  # imports what it needs
+    slow = iter([0.0, 0.4])
+
+    def rows(cursor: Any) -> Iterator[Any]:
+        yield (1,)
+        time.sleep(next(slow))
+        yield (2,)
+
+    monkeypatch.setattr(Cursor, "__iter__", rows)
+    assert hive.get_results(["SELECT 1", "SELECT 2"])["data"] == [(1,), (2,)] * 2
+    slow = iter([0.4])
+    with pytest.raises(RuntimeError) as bad:
+        hive.get_results(["SELECT 3", "SELECT bad", "SELECT 5"])
+    slow = iter([])
+    with pytest.raises(RuntimeError) as raised:
+        hive.get_results(["SELECT 6", "SELECT 7"])
+    assert [(statement.text, statement.error) for statement in recorder.ended] == [
+        ("SELECT 0", None),
+        ("SELECT 1", None),
+        ("SELECT 2", None),
+        ("SELECT 3", None),
+        ("SELECT bad", bad.value),
+        ("SELECT 6", raised.value),
+    ]
+    assert len(recorder.began) == 6
+    assert all(statement.duration_ms < 300 for statement in recorder.ended)
+
+
+# --- Spanner: tells its lineage when all is over, and has no connection
+
+
+def test_spanner(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each statement is told once, and the one that failed with its error."""
+    module = pytest.importorskip("airflow.providers.google.cloud.hooks.spanner", reason="needs the Google provider")
+    log: list[str] = []
+
+    def execute_update(sql: str) -> int:
+        log.append(sql)
+        if "bad" in sql:
+            raise RuntimeError(sql)
+        return 1
+
+    database = SimpleNamespace(run_in_transaction=lambda run: run(SimpleNamespace(execute_update=execute_update)))
+    instance = SimpleNamespace(database=lambda **names: database)
+    client = SimpleNamespace(instance=lambda **names: instance)
+    monkeypatch.setattr(module.SpannerHook, "_get_client", lambda self, **names: client)
+    monkeypatch.setattr(module.SpannerHook, "get_credentials_and_project_id", lambda self: (None, "p"))
+    hook = module.SpannerHook(connect("google-cloud-platform://"))
+    names = {"project_id": "p", "instance_id": "i", "database_id": "d"}
+    hook.execute_dml(**names, queries=["INSERT 1"])
+    hook.execute_dml(**names, queries=["INSERT 2", "UPDATE 3"])
+    with pytest.raises(RuntimeError) as raised:
+        hook.execute_dml(**names, queries=["INSERT 4", "UPDATE bad", "UPDATE 6"])
+    monkeypatch.setattr(module.SpannerHook, "_get_client", lambda self, **names: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        hook.execute_dml(**names, queries=["INSERT 7"])
+    assert recorder.texts == recorder.first_texts == ["INSERT 1", "INSERT 2", "UPDATE 3", "UPDATE bad"]
+    assert [statement.error for statement in recorder.ended] == [None, None, None, raised.value]
+
+
+# --- BigQuery: a cursor that calls its hook again
+
+
+@pytest.fixture
+def bigquery(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    module = pytest.importorskip("airflow.providers.google.cloud.hooks.bigquery", reason="needs the Google provider")
+    log: list[str] = []
+
+    class QueryJob(module.QueryJob):
+        def result(self, *args: Any, **kwargs: Any) -> Any:
+            log.append(self.query)
+            if "bad" in self.query:
+                raise RuntimeError(self.query)
+            return iter([(1,)])
+
+        def _begin(self, *args: Any, **kwargs: Any) -> None:
+            log.append(self.query)
+
+    monkeypatch.setattr(module, "QueryJob", QueryJob)
+    monkeypatch.setattr(module.BigQueryHook, "get_credentials_and_project_id", lambda self: (None, "project"))
+    monkeypatch.setattr(
+        module.BigQueryHook,
+        "get_client",
+        lambda self, **kwargs: SimpleNamespace(
+            project="project", location="EU", _connection=None, default_query_job_config=None
+        ),
+    )
+    monkeypatch.setattr(module, "build", lambda *args, **kwargs: None)
+    monkeypatch.setattr(module.BigQueryHook, "_authorize", lambda self: None)
+    monkeypatch.setattr(module.BigQueryHook, "get_client_options", lambda self: None)
+    monkeypatch.setattr(module.BigQueryCursor, "_get_query_result", lambda self: {})
+    monkeypatch.setattr(module.BigQueryCursor, "fetchall", lambda self: [(1,)])
+    hook = module.BigQueryHook(
+        gcp_conn_id=connect("google-cloud-platform://"),
+        use_legacy_sql=False,
+        location="EU",
+        priority="INTERACTIVE",
+        api_resource_configs={},
+        labels={},
+    )
+    hook.log_of_engine = log
+    hook.module = module
+    return hook
+
+
+def test_bigquery_runs_a_job_once(recorder: Any, bigquery: Any) -> None:
+    """``run`` tells its lineage twice, and is one statement with the job's id."""
+    bigquery.run("SELECT 1")
+    assert bigquery.get_records("SELECT 2") == [(1,)]
+    with pytest.raises(RuntimeError):
+        bigquery.run("SELECT bad")
+    assert recorder.texts == bigquery.log_of_engine == ["SELECT 1", "SELECT 2", "SELECT bad"]
+    assert all(statement.engine_id.startswith("airflow_") for statement in recorder.ended[:2])
+    assert len({statement.engine_id for statement in recorder.ended}) == 3
+
+
+def test_bigquery_jobs(recorder: Any, bigquery: Any) -> None:
+    """A job that is waited for is a statement; one that is only submitted is the operator's, which knows its end."""
+    configuration = {"query": {"query": "SELECT 1", "useLegacySql": False}}
+    bigquery.insert_job(configuration=configuration, job_id="mine", project_id="project", location="EU")
+    bigquery.insert_job(configuration=configuration, job_id="async", project_id="project", location="EU", nowait=True)
+    configuration["query"]["query"] = "SELECT bad"
+    with pytest.raises(RuntimeError):
+        bigquery.insert_job(configuration=configuration, job_id="failed", project_id="project", location="EU")
+    assert [(text, succeeded) for text, _, succeeded in outcomes(recorder)] == [
+        ("SELECT 1", True),
+        ("SELECT bad", False),
+    ]
+    assert recorder.ended[0].engine_id == "mine"
+
+
+def test_bigquery_get_df(recorder: Any, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data frame through pandas-gbq is one statement, told before it runs."""
+    asked: list[str] = []
+
+    def read_gbq(sql: str, **kwargs: Any) -> str:
+        asked.append(sql)
+        assert recorder.first_texts == asked
+        if "bad" in sql:
+            raise RuntimeError(sql)
+        return "a data frame"
+
+    monkeypatch.setattr(bigquery.module, "read_gbq", read_gbq)
+    assert bigquery.get_df("SELECT 1") == "a data frame"
+    with pytest.raises(RuntimeError) as raised:
+        bigquery.get_df("SELECT bad")
+    assert recorder.texts == asked
+    assert [statement.error for statement in recorder.ended] == [None, raised.value]
+
+
+# --- Oracle: writes the values of a row into the statement
+
+
+def test_oracle_rows(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inserted rows are one record, without their values, whether it succeeds or not."""
+    oracledb = pytest.importorskip("oracledb", reason="needs oracledb")
+    module = pytest.importorskip("airflow.providers.oracle.hooks.oracle", reason="needs the Oracle provider")
+    log: list[str] = []
+    monkeypatch.setattr(oracledb, "connect", lambda **kwargs: Connection(lambda: Cursor(log, RuntimeError)))
+    monkeypatch.setattr(module.oracledb, "connect", oracledb.connect)
+    hook = module.OracleHook(connect("oracle://u:p@h:1521/s"))
+    hook.insert_rows("t", [(1, "secret one"), (2, "secret two")], ["n", "s"])
+    hook.bulk_insert_rows("t", [(1, "secret one"), (2, "secret two")], ["n", "s"], commit_every=1)
+    with pytest.raises(RuntimeError):
+        hook.insert_rows("t", [(3, "bad secret")], ["n", "s"])
+    assert len(log) == 5
+    assert len(recorder.texts) == 3
+    for text in recorder.texts:
+        assert "secret" not in text
+        assert "into t (n, s)" in text.lower().replace("  ", " ")
+    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+
+
+# --- SQL Server, Oracle and Teradata: common.sql's way of running, with constructors and connections of their own
+
+
+@pytest.mark.parametrize(
+    ("path", "driver"),
+    [
+        ("airflow.providers.microsoft.mssql.hooks.mssql.MsSqlHook", "pymssql"),
+        ("airflow.providers.oracle.hooks.oracle.OracleHook", "oracledb"),
+        ("airflow.providers.teradata.hooks.teradata.TeradataHook", "teradatasql"),
+    ],
+)
+def test_hooks_that_run_as_common_sql_does(
+    path: str, driver: str, recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each execution is one record with the text that reached the driver, the failing one with its error."""
+    module_name, _, class_name = path.rpartition(".")
+    module = pytest.importorskip(module_name)
+    library = pytest.importorskip(driver)
+    log: list[str] = []
+    connection = Connection(lambda: Cursor(log, RuntimeError))
+    if driver == "pymssql":
+        connection.autocommit = lambda _is_on: None
+    monkeypatch.setattr(library, "connect", lambda *_args, **_kwargs: connection)
+    hook = getattr(module, class_name)(connect(f"{driver}://u:p@h:1/s"))
+    hook.run(["INSERT 1", "INSERT 2"], autocommit=True)
+    assert hook.get_first("SELECT 3")
+    with pytest.raises(RuntimeError) as raised:
+        hook.run("SELECT 4; SELECT bad; SELECT 5", split_statements=True)
+    log = [sql for sql in log if not sql.startswith("SET QUERY_BAND")]  # how Teradata's hook connects
+    assert recorder.texts == log
+    assert [text.rstrip(";") for text in log] == ["INSERT 1", "INSERT 2", "SELECT 3", "SELECT 4", "SELECT bad"]
+    assert [statement.error for statement in recorder.ended] == [None] * 4 + [raised.value]
+
+
+# --- engines that speak HTTP: the real driver, and a server that answers it
+
+
+@contextmanager
+def http_server(answer: Callable[[str, str, str], tuple[int, Any]]) -> Iterator[int]:
+    """Serve what ``answer(method, path, body)`` returns, on a port of loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            status, payload = answer(self.command, self.path, body)
+            content = json.dumps(payload).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _do
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Coordinator:
+    """A coordinator of Trino or Presto: a query takes two pages, and fails at once or at its second page."""
+
+    def __init__(self) -> None:
+        self.queries: dict[str, str] = {}
+        self.pages: list[str] = []
+        self.port = 0
+
+    def __call__(self, method: str, path: str, body: str) -> tuple[int, Any]:
+        if method == "DELETE":
+            return 204, {}
+        if method == "POST":
+            query_id = f"q{len(self.queries) + 1}"
+            self.queries[query_id] = body
+            if "bad now" in body:
+                return 200, self._failure(query_id)
+            return 200, self._page(query_id, "QUEUED", following=1)
+        query_id, page = path.strip("/").split("/")[-2:]
+        self.pages.append(f"{query_id}/{page}")
+        if page == "1":
+            return 200, self._page(query_id, "RUNNING", following=2, data=[[1]])
+        if "bad later" in self.queries[query_id]:
+            return 200, self._failure(query_id)
+        return 200, self._page(query_id, "FINISHED", data=[[2]])
+
+    def _page(self, query_id: str, state: str, following: int = 0, data: Any = None) -> dict[str, Any]:
+        stats = {"state": state, "queued": False, "scheduled": True, "nodes": 1, "elapsedTimeMillis": 1}
+        page: dict[str, Any] = {"id": query_id, "infoUri": "http://info", "stats": stats, "warnings": []}
+        if following:
+            page["nextUri"] = f"http://127.0.0.1:{self.port}/v1/statement/{query_id}/{following}"
+        if data:
+            signature = {"rawType": "integer", "arguments": [], "typeArguments": [], "literalArguments": []}
+            page["columns"] = [{"name": "n", "type": "integer", "typeSignature": signature}]
+            page["data"] = data
+        return page
+
+    def _failure(self, query_id: str) -> dict[str, Any]:
+        error = {
+            "message": "no such column",
+            "errorCode": 47,
+            "errorName": "COLUMN_NOT_FOUND",
+            "errorType": "USER_ERROR",
+            "failureInfo": {"type": "x"},
+        }
+        return {**self._page(query_id, "FAILED"), "error": error}
+
+
+@pytest.fixture
+def coordinator() -> Iterator[Coordinator]:
+    answer = Coordinator()
+    with http_server(answer) as answer.port:
+        yield answer
+
+
+ENGINES = {
+    "trino": ("airflow.providers.trino.hooks.trino", "TrinoHook", "trino"),
+    "presto": ("airflow.providers.presto.hooks.presto", "PrestoHook", "prestodb"),
+}
+
+
+@pytest.fixture(params=list(ENGINES))
+def lazy(request: Any, coordinator: Coordinator, connect: Callable[..., str]) -> Any:
+    """Return a hook of an engine whose driver returns with the first page of the answer."""
+    module, name, driver = ENGINES[request.param]
+    pytest.importorskip(driver, reason=f"needs the driver {driver}")
+    hooks = pytest.importorskip(module, reason=f"needs the provider of {request.param}")
+    definition = {
+        "conn_type": request.param,
+        "host": "127.0.0.1",
+        "port": coordinator.port,
+        "login": "u",
+        "schema": "s",
+    }
+    return getattr(hooks, name)(connect(json.dumps(definition), "lazy"))
+
+
+def test_an_engine_is_done_when_its_result_is_handled(recorder: Any, lazy: Any, coordinator: Coordinator) -> None:
+    """A statement lasts until its last page was fetched, and carries the engine's id."""
+    pages_at_end: list[list[str]] = []
+    remember = recorder.end
+
+    def end(statement: Any) -> None:
+        pages_at_end.append(list(coordinator.pages))
+        remember(statement)
+
+    recorder.end = end
+    assert [tuple(row) for row in lazy.get_records("SELECT 1")] == [(1,), (2,)]
+    assert pages_at_end == [["q1/1", "q1/2"]]
+    assert outcomes(recorder) == [("SELECT 1", "q1", True)]
+    lazy.run("SELECT 2; SELECT 3", split_statements=True, handler=lambda cursor: cursor.fetchall())
+    assert pages_at_end[1] == ["q1/1", "q1/2", "q2/1", "q2/2"]
+    assert [(engine_id, succeeded) for _, engine_id, succeeded in outcomes(recorder)[1:]] == [
+        ("q2", True),
+        ("q3", True),
+    ]
+
+
+def test_an_engine_may_fail_while_its_result_is_handled(recorder: Any, lazy: Any) -> None:
+    """A failure is the statement's, at its first page or at a later one, with the id of the query that failed."""
+    for sql in ("SELECT bad now", "SELECT bad later"):
+        with pytest.raises(Exception, match="no such column"):
+            lazy.get_records(sql)
+    assert outcomes(recorder) == [("SELECT bad now", "q1", False), ("SELECT bad later", "q2", False)]
+
+
+def test_a_handler_that_fails_after_the_engine_is_done(recorder: Any, lazy: Any) -> None:
+    """What a task does with a result is not the engine's failure."""
+
+    def handler(cursor: Any) -> None:
+        cursor.fetchall()
+        raise ValueError("of the task")
+
+    with pytest.raises(ValueError, match="of the task"):
+        lazy.run("SELECT 1", handler=handler)
+    assert outcomes(recorder) == [("SELECT 1", "q1", True)]
+
+
+def test_other_statements_in_a_handler(recorder: Any, lazy: Any, sqlite: Any, coordinator: Coordinator) -> None:
+    """What a handler runs elsewhere does not end the statement whose result it reads, nor take its id."""
+    engine = sqlite.get_sqlalchemy_engine()
+
+    def handler(cursor: Any) -> Any:
+        with engine.begin() as connection:
+            connection.execute(clause("INSERT INTO t VALUES (4, 'd')"))
+        sqlite.insert_rows("t", ((row[0], "e") for row in iter(cursor.fetchone, None)))
+
+    lazy.run("SELECT 1", handler=handler)
+    with pytest.raises(Exception, match="no such column") as raised:
+        lazy.run("SELECT bad later", handler=handler)
+    found = [(statement.engine_id, statement.error) for statement in recorder.ended if statement.hook is lazy]
+    assert found == [("q1", None), ("q2", raised.value)]
+    others = [statement.engine_id for statement in recorder.ended if statement.hook is sqlite]
+    assert len(others) >= 2
+    assert set(others) == {None}
+    assert len(recorder.began) == len(recorder.ended) == len(others) + 2
+
+
+@pytest.mark.parametrize("lazy", ["trino"], indirect=True)
+def test_sqlalchemy_on_a_lazy_engine(recorder: Any, lazy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement lasts as the engine says while its result is read, and fails if reading it does; once, in any case.
+
+    It has ended when the next one begins on its connection, when that goes back to its pool, or with the task.
+    """
+    page = Coordinator._page
+
+    def slow_page(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        made = page(*args, **kwargs)
+        made["stats"]["elapsedTimeMillis"] = 60_000 if made["stats"]["state"] == "FINISHED" else 1
+        return made
+
+    monkeypatch.setattr(Coordinator, "_page", slow_page)
+    engine = lazy.get_sqlalchemy_engine()
+    with engine.connect() as connection:
+        assert connection.execute(clause("SELECT 1")).fetchall() == [(1,), (2,)]
+        assert recorder.ended == []
+        connection.execute(clause("SELECT 2"))
+        assert [statement.text for statement in recorder.ended] == ["SELECT 1"]
+    with pytest.raises(Exception, match="no such column") as raised, engine.connect() as connection:
+        connection.execute(clause("SELECT bad later")).fetchall()
+    with pytest.raises(Exception, match="no such column"), engine.connect() as connection:
+        connection.execute(clause("SELECT bad now"))
+    connection = engine.connect()
+    unread = connection.execute(clause("SELECT 5"))
+    assert len(recorder.ended) == 4
+    instrumentor.stop()
+    assert unread.fetchall() == [(1,), (2,)]
+    connection.close()
+    assert outcomes(recorder) == [
+        ("SELECT 1", "q1", True),
+        ("SELECT 2", "q2", True),
+        ("SELECT bad later", "q3", False),
+        ("SELECT bad now", "q4", False),
+        ("SELECT 5", "q5", True),
+    ]
+    assert recorder.ended[2].error is raised.value.orig
+    assert [statement.duration_ms >= 60_000 for statement in recorder.ended] == [True, False, False, False, False]
+
+
+def test_a_data_frame_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:
+    """A data frame is one statement with the engine's id, whether it succeeds or not."""
+    pytest.importorskip("pandas")
+    assert len(lazy.get_df("SELECT 1")) == 2
+    with pytest.raises(Exception, match="no such column"):
+        lazy.get_df("SELECT bad later")
+    assert outcomes(recorder) == [("SELECT 1", "q1", True), ("SELECT bad later", "q2", False)]
+
+
+def test_rows_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:
+    """Inserted rows are one record, whatever the driver makes of them."""
+    lazy.insert_rows("t", [(1, "secret"), (2, "secret")], ["n", "s"])
+    assert [text.split("(")[0].strip() for text in recorder.texts] == ["INSERT INTO t"]
+    assert "secret" not in recorder.only.text
+
+
+def test_pinot(recorder: Any, connect: Callable[..., str]) -> None:
+    """Pinot's records are read without ``run``, and told."""
+    pytest.importorskip("pinotdb", reason="needs pinotdb")
+    module = pytest.importorskip("airflow.providers.apache.pinot.hooks.pinot", reason="needs the Pinot provider")
+    log: list[str] = []
+
+    def answer(method: str, path: str, body: str) -> tuple[int, Any]:
+        sql = json.loads(body)["sql"]
+        log.append(sql)
+        if "bad" in sql:
+            return 500, "no such table"
+        schema = {"columnNames": ["n"], "columnDataTypes": ["INT"]}
+        return 200, {
+            "resultTable": {"dataSchema": schema, "rows": [[1]]},
+            "exceptions": [],
+            "numServersQueried": 1,
+            "numServersResponded": 1,
+            "timeUsedMs": 1,
+        }
+
+    with http_server(answer) as port:
+        hook = module.PinotDbApiHook(connect(f"pinot://127.0.0.1:{port}/"))
+        assert [list(row) for row in hook.get_records("SELECT n FROM t")] == [[1]]
+        assert list(hook.get_first("SELECT m FROM t")) == [1]
+        hook.run("SELECT k FROM t")
+        with pytest.raises(Exception, match="Query") as raised:
+            hook.get_records("SELECT bad FROM t")
+    assert recorder.texts == log
+    assert [statement.error for statement in recorder.ended] == [None, None, None, raised.value]
