@@ -8,7 +8,7 @@ from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.settings import Settings, is_url
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+    from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 
 
 def local(options: Settings) -> Outbox:
@@ -16,7 +16,7 @@ def local(options: Settings) -> Outbox:
     return _folder(options.outbox_folder(), options)
 
 
-def store(options: Settings) -> StoreOutbox | None:
+def store(options: Settings) -> ObjectStoreOutbox | None:
     """Return the outbox in an object store, if there is to be one; nothing is asked of the store yet."""
     return _store(options.outbox_path, options) if is_url(options.outbox_path) else None
 
@@ -35,10 +35,10 @@ def _folder(path: str, options: Settings) -> Outbox:
     return Outbox(path, max_bytes=options.outbox_max_bytes, max_age=options.outbox_max_age)
 
 
-def _store(url: str, options: Settings) -> StoreOutbox:
-    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+def _store(url: str, options: Settings) -> ObjectStoreOutbox:
+    from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 
-    return StoreOutbox(
+    return ObjectStoreOutbox(
         url,
         lambda: _object_storage_path(url),
         local=local(options),

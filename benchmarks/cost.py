@@ -150,9 +150,9 @@ def statements_table() -> None:
     for _ in range(ROUNDS):
         instrumentor.uninstall()
         alone.append(seconds(run))
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         observed.append(seconds(run))
-        ends.append(seconds(lambda: task_report.end(task_instance, None)))
+        ends.append(seconds(lambda: task_report.finish_report(task_instance, None)))
     added = [(after - before) / STATEMENTS * 1e6 for before, after in zip(alone, observed, strict=True)]
     row("a statement on SQLite by itself", f"{statistics.median(alone) / STATEMENTS * 1e6:.0f} us")
     row("  reported: median, best", f"{statistics.median(added):+.0f} us", f"{min(added):+.0f} us")

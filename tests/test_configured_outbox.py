@@ -21,7 +21,7 @@ from airflow_provider_ryft.exceptions import DeliveryError
 from airflow_provider_ryft.instrumentation import instrumentor
 from airflow_provider_ryft.listener import delivery, task_report
 from airflow_provider_ryft.operators.ryft import RyftShipOutboxOperator
-from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.settings import Settings
@@ -79,9 +79,9 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path, url: str)
         task = SimpleNamespace(dag_id="etl", task_id="load", dag=None, owner="ann", task_type="Load")
         names = {"dag_id": "etl", "task_id": "load", "run_id": "r1", "try_number": 1, "map_index": -1}
         task_instance = SimpleNamespace(**names, task=task)
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         SqliteHook("lite").run(list(statements))
-        task_report.end(task_instance, None)
+        task_report.finish_report(task_instance, None)
 
     yield run
     task_report._current = None
@@ -274,6 +274,8 @@ def test_which_outbox_it_is(folder: Path, tmp_path: Path) -> None:
     with_store = Settings(outbox_path="s3://aws@bucket/ryft")
     assert configured_outbox.local(with_store).path == str(folder)
     assert configured_outbox.store(Settings(outbox_path="/var/lib/ryft")) is None
-    assert type(configured_outbox.store(with_store)) is type(configured_outbox.find(None, with_store)) is StoreOutbox
+    assert (
+        type(configured_outbox.store(with_store)) is type(configured_outbox.find(None, with_store)) is ObjectStoreOutbox
+    )
     assert configured_outbox.find(str(tmp_path), with_store).path == str(tmp_path)
     assert type(configured_outbox.find(None, Settings())) is Outbox

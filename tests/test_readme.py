@@ -11,7 +11,7 @@ import pytest
 from airflow import __version__ as airflow_version
 
 from airflow_provider_ryft.get_provider_info import get_provider_info
-from airflow_provider_ryft.ingest.client import Verdict, verdict
+from airflow_provider_ryft.ingest.client import ResponseClass, classify_status
 from airflow_provider_ryft.listener import delivery, task_report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,15 +58,15 @@ def test_the_oldest_python_is_that_of_the_package() -> None:
 
 @pytest.mark.parametrize(
     ("start", "kind"),
-    [("| nothing, 408", {Verdict.LATER}), ("| 400, 422", {Verdict.REFUSED, Verdict.TOO_LARGE})],
+    [("| nothing, 408", {ResponseClass.LATER}), ("| 400, 422", {ResponseClass.REFUSED, ResponseClass.TOO_LARGE})],
 )
-def test_the_table_of_answers_is_what_the_client_does(start: str, kind: set[Verdict]) -> None:
+def test_the_table_of_answers_is_what_the_client_does(start: str, kind: set[ResponseClass]) -> None:
     """Each status of a class is in its row, and none else."""
     cell = start + README.split(start)[1].split(" | ")[0]
     told: set[int] = set()
     for first, last in re.findall(r"([0-9]{3})(?:-([0-9]{3}))?", cell):
         told |= set(range(int(first), int(last or first) + 1))
-    assert told == {status for status in range(100, 600) if verdict(status) in kind}
+    assert told == {status for status in range(100, 600) if classify_status(status) in kind}
 
 
 def test_each_file_that_the_readme_links_to_is_there() -> None:

@@ -9,67 +9,67 @@ from time import perf_counter
 from typing import Any
 
 from airflow_provider_ryft.capture.dbapi import is_done, returns_early, statement_text
-from airflow_provider_ryft.capture.hook_call import Call, Kind, claim, mark_seen, thread
-from airflow_provider_ryft.capture.session import Observation, Running, current
+from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, adopt_statement, call_stack, mark_observed
+from airflow_provider_ryft.capture.session import CaptureSession, StatementRun, active_session
 
 
-def _audible() -> Observation | None:
-    return None if thread.muted else current()
+def _audible() -> CaptureSession | None:
+    return None if call_stack.muted else active_session()
 
 
-def mute(change: int) -> None:
+def suppress_capture(change: int) -> None:
     """Let the thread run statements that are nobody's query (+1), and end that (-1)."""
-    thread.muted = max(0, thread.muted + change)
+    call_stack.muted = max(0, call_stack.muted + change)
 
 
-def innermost_call(hook: Any) -> Call | None:
+def innermost_call(hook: Any) -> HookCall | None:
     """Return the public call that the thread is in, if it is one of this hook."""
-    top = thread.top
-    return top if isinstance(top, Call) and top.hook is hook else None
+    top = call_stack.top
+    return top if isinstance(top, HookCall) and top.hook is hook else None
 
 
-def enter_call(hook: Any, kind: Kind, texts: list[str], *, reports_silence: bool) -> Call | None:
+def start_call(hook: Any, kind: MethodKind, texts: list[str], *, reports_silence: bool) -> HookCall | None:
     """Note that a public method of a hook begins."""
     observation = _audible()
     if observation is None:
         return None
-    if kind in (Kind.JOB, Kind.SUBMIT) and isinstance(thread.top, Running):
+    if kind in (MethodKind.JOB, MethodKind.SUBMIT) and isinstance(call_stack.top, StatementRun):
         return None  # it is how that statement's cursor works
-    call = Call(observation, hook, kind, texts, reports_silence=reports_silence)
-    if kind is Kind.ROWS:
-        for outer in thread.calls(hook):
-            outer.seen = outer.seen or outer.kind is Kind.ROWS  # it leaves the insert to this one
-    if kind is Kind.JOB:
+    call = HookCall(observation, hook, kind, texts, reports_silence=reports_silence)
+    if kind is MethodKind.ROWS:
+        for outer in call_stack.calls(hook):
+            outer.observed = outer.observed or outer.kind is MethodKind.ROWS  # it leaves the insert to this one
+    if kind is MethodKind.JOB:
         call.begin_next()
-    thread.push(call)
+    call_stack.push(call)
     return call
 
 
-def leave_call(call: Call, error: BaseException | None) -> None:
+def finish_call(call: HookCall, error: BaseException | None) -> None:
     """Note that a public method has ended."""
-    thread.pop(call)
+    call_stack.pop(call)
     call.settle(error)
 
 
-def suspend_call(call: Call) -> None:
+def suspend_call(call: HookCall) -> None:
     """Note that a public method has returned a generator, which has yet to run its statement."""
-    thread.pop(call)
+    call_stack.pop(call)
     call.paused = perf_counter()
 
 
 def note_split(parts: Any) -> None:
     """Note how a hook cuts a text into the statements that it is going to run."""
     texts = [parts] if isinstance(parts, str) else parts
-    top = thread.top
-    if isinstance(top, Call) and top.executes and isinstance(texts, list):
+    top = call_stack.top
+    if isinstance(top, HookCall) and top.executes and isinstance(texts, list):
         top.split([statement_text(text) for text in texts])
 
 
-def resume_call(call: Call) -> None:
+def resume_call(call: HookCall) -> None:
     """Note that a generator is asked for more: what it runs belongs to the call that made it."""
-    if call.observation.here:
-        thread.push(call)
-        call.observation.unfinished.add(call)
+    if call.session.here:
+        call_stack.push(call)
+        call.session.unfinished.add(call)
     if call.paused is not None:
         if call.running is not None:
             call.running.clock += perf_counter() - call.paused
@@ -77,14 +77,14 @@ def resume_call(call: Call) -> None:
         call.paused = None
 
 
-def pause_call(call: Call) -> None:
+def pause_call(call: HookCall) -> None:
     """Note that a generator has yielded: until it is asked again, the time is the caller's."""
-    thread.pop(call)
+    call_stack.pop(call)
     call.paused = perf_counter()
     call.yielded = True
 
 
-def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_part: bool = False) -> Running | None:
+def start_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_part: bool = False) -> StatementRun | None:
     """Note that an engine is asked.
 
     :param hook: the hook that asks
@@ -99,63 +99,63 @@ def enter_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
     if observation is None:
         return None
     text = statement_text(sql, cursor)
-    top = thread.top
-    if isinstance(top, Running):
+    top = call_stack.top
+    if isinstance(top, StatementRun):
         if is_part:
             return None
-        if top.cursor is cursor and not top.handed_over:
-            return top.hand_over(text)  # the override of a method has called the one that it overrides
+        if top.cursor is cursor and not top.delegated:
+            return top.delegate(text)  # the override of a method has called the one that it overrides
     elif top is not None and top.answered:
         _end_answered(top, hook, cursor)
-    calls = thread.calls(hook)
+    calls = call_stack.calls(hook)
     if _is_of_rows(calls, text):
-        mark_seen(calls, text)
+        mark_observed(calls, text)
         return None
-    running = claim(calls, text, whatever=is_part)
+    running = adopt_statement(calls, text, whatever=is_part)
     if running is None:
         running = observation.begin(text, hook, connection=connection)
     else:
         running.restart(text)
-    mark_seen(calls, text)
+    mark_observed(calls, text)
     running.cursor = cursor
     return running
 
 
-def _end_answered(call: Call, hook: Any, cursor: Any) -> None:
+def _end_answered(call: HookCall, hook: Any, cursor: Any) -> None:
     """End what a cursor has run before it is used for the next statement: its result has been handled."""
     for running in list(call.answered):
         if call.hook is hook and running.cursor is cursor:
             call.answered.remove(running)
-            running.end()
+            running.finish()
 
 
-def _is_of_rows(calls: list[Call], text: str) -> bool:
+def _is_of_rows(calls: list[HookCall], text: str) -> bool:
     """Tell whether this is one of many executions of an insert that is already observed as one."""
     for call in calls:  # noqa: SIM110  # a generator for any() costs each statement more than the rest of this
-        if call.generated == text and call.kind is Kind.ROWS:
+        if call.generated == text and call.kind is MethodKind.ROWS:
             return True
     return False
 
 
-def leave_statement(running: Running, error: BaseException | None) -> None:
+def finish_statement(running: StatementRun, error: BaseException | None) -> None:
     """Note that the engine has answered.
 
-    :param running: what :func:`enter_statement` returned
+    :param running: what :func:`start_statement` returned
     :param error: what was raised
     """
-    thread.pop(running)
-    if running.handed_over:
+    call_stack.pop(running)
+    if running.delegated:
         return
     if error is None and returns_early(running.cursor):
         call = _call_around()
         if call is not None and call.hook is running.statement.hook:
-            running.answer()
+            running.mark_returned()
             call.answered.append(running)  # until its result has been handled
             return
-    running.end(error)
+    running.finish(error)
 
 
-def lasts(running: Running) -> bool:
+def is_still_running(running: StatementRun) -> bool:
     """Tell whether a statement goes on although its driver has returned, and no public call around it sees its end."""
     call = _call_around()
     return (
@@ -165,43 +165,45 @@ def lasts(running: Running) -> bool:
     )
 
 
-def _call_around() -> Call | None:
+def _call_around() -> HookCall | None:
     """Return the public call that the thread is in, perhaps in a method that has handed its statement over."""
-    for frame in reversed(thread.stack):
-        if isinstance(frame, Call):
+    for frame in reversed(call_stack.stack):
+        if isinstance(frame, HookCall):
             return frame
-        if not frame.handed_over:
+        if not frame.delegated:
             break
     return None
 
 
-def told_lineage(hook: Any, told: dict[str, Any]) -> None:
+def on_lineage(hook: Any, told: dict[str, Any]) -> None:
     """Note that a hook told its lineage that it ran a statement.
 
     :param hook: the hook
     :param told: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it, the
         engine's id of it, and the catalog and the schema of unqualified names; its parameters are not read
     """
-    top = thread.top
+    top = call_stack.top
     executes = hasattr(hook, "_run_command")
-    if isinstance(top, Running) and executes:
-        if not top.handed_over:
-            top.told(told.get("job_id"))
+    if isinstance(top, StatementRun) and executes:
+        if not top.delegated:
+            top.record_lineage(told.get("job_id"))
         return
     observation = _audible()
     if observation is None:
         return
     sql, engine_id, schema = told.get("sql"), told.get("job_id"), told.get("default_schema")
-    call = top if isinstance(top, Call) and top.hook is hook else None
-    if not executes or (call is not None and call.kind is Kind.SUBMIT):
+    call = top if isinstance(top, HookCall) and top.hook is hook else None
+    if not executes or (call is not None and call.kind is MethodKind.SUBMIT):
         from airflow_provider_ryft.extractors import submissions
 
         text, catalog = statement_text(sql), told.get("default_db")
-        submissions.note(hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema)
+        submissions.record_submission(
+            hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema
+        )
     elif call is not None:
-        if call.kind is Kind.ROWS or not _is_of_rows(thread.calls(hook), statement_text(sql)):
+        if call.kind is MethodKind.ROWS or not _is_of_rows(call_stack.calls(hook), statement_text(sql)):
             call.report(sql, engine_id, schema)
-    elif not any(isinstance(frame, Call) and frame.hook is hook for frame in thread.stack):
+    elif not any(isinstance(frame, HookCall) and frame.hook is hook for frame in call_stack.stack):
         running = observation.begin(statement_text(sql), hook)
-        running.told(engine_id)
-        running.end()
+        running.record_lineage(engine_id)
+        running.finish()

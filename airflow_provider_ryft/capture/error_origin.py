@@ -34,7 +34,7 @@ _OF_THE_CALLER = (
 )
 
 
-class FailureSite:
+class ErrorOrigin:
     """The place in a hook's code that an error came through last.
 
     :param error: what the hook raised

@@ -13,14 +13,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.capture.dbapi import execution_seconds, is_done, statement_text
-from airflow_provider_ryft.capture.session import Observation, Running
+from airflow_provider_ryft.capture.session import CaptureSession, StatementRun
 from airflow_provider_ryft.guard import survive
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.capture.error_origin import FailureSite
+    from airflow_provider_ryft.capture.error_origin import ErrorOrigin
 
 
-class Kind(Enum):
+class MethodKind(Enum):
     """What a public method of a hook does."""
 
     DELEGATE = "leaves the execution to another method of the hook"
@@ -34,10 +34,10 @@ class Kind(Enum):
 
 
 # These ask the engine themselves once they have a connection, and for what they were given.
-_EXECUTING = frozenset({Kind.STATEMENT, Kind.SCRIPT, Kind.BATCH, Kind.CHUNKS})
+_EXECUTING = frozenset({MethodKind.STATEMENT, MethodKind.SCRIPT, MethodKind.BATCH, MethodKind.CHUNKS})
 
 
-class Call:
+class HookCall:
     """A public method of a hook while it runs.
 
     :param observation: the task's
@@ -59,33 +59,33 @@ class Call:
         "hook",
         "kind",
         "named",
-        "observation",
+        "observed",
         "paused",
-        "reading",
-        "reports_silence",
+        "reading_rows",
+        "report_if_unobserved",
+        "reported_run",
         "running",
-        "seen",
+        "session",
         "texts",
-        "told",
         "yielded",
     )
 
     def __init__(
-        self, observation: Observation, hook: Any, kind: Kind, texts: list[Any], *, reports_silence: bool
+        self, observation: CaptureSession, hook: Any, kind: MethodKind, texts: list[Any], *, reports_silence: bool
     ) -> None:
-        self.observation = observation
+        self.session = observation
         self.hook = hook
         self.kind = kind
         self.executes = kind in _EXECUTING
         self.texts = texts
         self.named = texts[0] if texts else ""
-        self.reports_silence = reports_silence
+        self.report_if_unobserved = reports_silence
         self.clock = perf_counter()
-        self.connected = self.seen = False
-        self.reading = False  # the rows to insert, which are the caller's
-        self.running: Running | None = None
-        self.answered: list[Running] = []  # their results are being handled
-        self.told: Running | None = None  # the method told its lineage of it, but its result may yet fail
+        self.connected = self.observed = False
+        self.reading_rows = False  # the rows to insert, which are the caller's
+        self.running: StatementRun | None = None
+        self.answered: list[StatementRun] = []  # their results are being handled
+        self.reported_run: StatementRun | None = None  # the method told its lineage of it, but its result may yet fail
         self.connection: Any = None
         self.cursor: Any = None
         self.generated: str | None = None
@@ -97,7 +97,7 @@ class Call:
         self.connected = True
         self.connection = connection
         self.clock = perf_counter()
-        if self.executes and not self.seen:
+        if self.executes and not self.observed:
             self.begin_next()
 
     def use(self, cursor: Any) -> None:
@@ -109,31 +109,31 @@ class Call:
     def begin_next(self) -> None:
         """Begin the next statement that the method is known to run."""
         if self.texts and self.running is None:
-            if self.kind is Kind.BATCH:
+            if self.kind is MethodKind.BATCH:
                 text, self.texts = self._rest(), []
             else:
                 text = self._rendered(self.texts.pop(0))
-            self.running = claim(thread.calls(self.hook), text)
+            self.running = adopt_statement(call_stack.calls(self.hook), text)
             if self.running is None:
-                self.running = self.observation.begin(text, self.hook, connection=self.connection)
+                self.running = self.session.begin(text, self.hook, connection=self.connection)
             else:
                 self.running.restart(text)
             self.running.cursor = self.cursor
-            self.seen = True
-            mark_seen(thread.calls(self.hook), text)
+            self.observed = True
+            mark_observed(call_stack.calls(self.hook), text)
 
     def begin_generated(self, text: str) -> None:
         """Begin the one statement of a call that inserts rows, once its text is known."""
         self.generated = text
-        if self.kind is Kind.ROWS and self.running is None and not self.seen:
+        if self.kind is MethodKind.ROWS and self.running is None and not self.observed:
             self.texts = [self._without_values(text)]
             self.begin_next()
 
     def split(self, texts: list[str]) -> None:
         """Take note of how the method cuts its argument into the statements that it is going to run."""
-        if self.kind is Kind.BATCH:
+        if self.kind is MethodKind.BATCH:
             return
-        if self.running is None and not self.seen and len(self.texts) <= 1:
+        if self.running is None and not self.observed and len(self.texts) <= 1:
             self.texts = texts
         elif self.running is not None and len(texts) == 1:
             self.running.statement.text = texts[0]
@@ -144,27 +144,27 @@ class Call:
 
     def report(self, sql: Any, engine_id: Any, schema: Any = None) -> None:
         """Take note of what the method told its lineage: it did run this, perhaps in a schema that it was told."""
-        if self.kind is Kind.SUBMIT or (self.kind is Kind.CHUNKS and self.running is None):
+        if self.kind is MethodKind.SUBMIT or (self.kind is MethodKind.CHUNKS and self.running is None):
             return
         text = (
             self._rendered(sql)
-            if self.kind is not Kind.ROWS
+            if self.kind is not MethodKind.ROWS
             else self._without_values(self.generated or statement_text(sql))
         )
         running, self.running = self.running, None
         if running is None:
-            if self.seen and self.kind not in (Kind.SCRIPT, Kind.DELEGATE):
+            if self.observed and self.kind not in (MethodKind.SCRIPT, MethodKind.DELEGATE):
                 return  # what told it was seen to run
             running = self._begin_late(text)
         running.statement.text = text
         running.statement.schema = schema if isinstance(schema, str) and schema else None
         running.spent = execution_seconds(self.connection)
-        running.told(engine_id)
+        running.record_lineage(engine_id)
         self._end_told(None)
         if self.executes:
-            self.told = running
+            self.reported_run = running
         else:
-            running.end()
+            running.finish()
         self.clock = perf_counter()
 
     def settle(self, error: BaseException | None) -> None:
@@ -172,66 +172,66 @@ class Call:
 
         :param error: what the method raised
         """
-        self.observation.unfinished.discard(self)
+        self.session.unfinished.discard(self)
         answered, self.answered = self.answered, []
         for one in answered:
-            one.end(None if is_done(one.cursor) else error)  # or it is the handler that failed
+            one.finish(None if is_done(one.cursor) else error)  # or it is the handler that failed
         running, self.running = self.running, None
         if running is not None and self.paused is not None:
             running.clock += perf_counter() - self.paused
         if error is None:
             self._end_told(None)
-            if running is None and self.ran_unseen():
+            if running is None and self.ran_unobserved():
                 running = self._begin_late(self._rest())
-            elif running is not None and self.kind is Kind.SCRIPT:
+            elif running is not None and self.kind is MethodKind.SCRIPT:
                 self.texts.insert(0, running.statement.text)  # it told of none, so there is one record of all
                 running.statement.text = self._rest()
             if running is not None:
-                running.end()
+                running.finish()
         elif running is not None and not self.executes:
-            running.end(error)
-        elif not answered and (self.executes or self.kind is Kind.ROWS):
+            running.finish(error)
+        elif not answered and (self.executes or self.kind is MethodKind.ROWS):
             try:
                 self._fail(running, error)
             except BaseException as fault:
                 survive(fault)
                 if running is not None:
-                    running.end(error)  # whosever it is
+                    running.finish(error)  # whosever it is
 
-    def _fail(self, running: Running | None, error: BaseException) -> None:
+    def _fail(self, running: StatementRun | None, error: BaseException) -> None:
         """End with an error, which is the engine's or the hook's, and of this statement or of another."""
-        from airflow_provider_ryft.capture.error_origin import FailureSite
+        from airflow_provider_ryft.capture.error_origin import ErrorOrigin
 
-        site = FailureSite(error, self.hook, self.connection)
+        site = ErrorOrigin(error, self.hook, self.connection)
         raised = None if site.is_of_the_caller and not self.yielded else error
         if running is not None:
             running.spent = site.execution_seconds
             if site.is_of_the_caller and not (site.in_handler or self.yielded or running.cursor is not None):
-                running.drop()  # the engine was not asked
+                running.discard()  # the engine was not asked
             else:
-                running.end(raised)
+                running.finish(raised)
         elif self._is_of_the_next(site):
             self._end_told(None)
             text = site.text_among([self._rendered(text) for text in self.texts]) or self._rest()
             if text.strip():
                 late = self._begin_late(text)
                 late.spent = site.execution_seconds
-                late.end(raised)
+                late.finish(raised)
         else:
             self._end_told(raised)
 
-    def _is_of_the_next(self, site: FailureSite) -> bool:
+    def _is_of_the_next(self, site: ErrorOrigin) -> bool:
         """Tell whether an error is that of a statement of which nothing was seen yet."""
-        if self.told is None and (self.seen or not self.reports_silence):
+        if self.reported_run is None and (self.observed or not self.report_if_unobserved):
             return False
         if site.in_handler:
-            return self.kind is Kind.SCRIPT  # it tells its lineage after the handler
-        return not site.is_of_the_caller and (site.is_executing or (self.kind is Kind.ROWS and self.connected))
+            return self.kind is MethodKind.SCRIPT  # it tells its lineage after the handler
+        return not site.is_of_the_caller and (site.is_executing or (self.kind is MethodKind.ROWS and self.connected))
 
     def _end_told(self, error: BaseException | None) -> None:
-        told, self.told = self.told, None
+        told, self.reported_run = self.reported_run, None
         if told is not None:
-            told.end(error)
+            told.finish(error)
 
     def _rendered(self, sql: Any) -> str:
         return sql if type(sql) is str else statement_text(sql, self.cursor or self.connection)
@@ -251,26 +251,26 @@ class Call:
             survive(fault)
             return str(self.named)
 
-    def _begin_late(self, text: str) -> Running:
-        self.seen = True
+    def _begin_late(self, text: str) -> StatementRun:
+        self.observed = True
         if self.texts and _same(self._rendered(self.texts[0]), text):
             del self.texts[0]
-        mark_seen(thread.calls(self.hook), text)
+        mark_observed(call_stack.calls(self.hook), text)
         elapsed = perf_counter() - self.clock
-        return self.observation.begin(text, self.hook, connection=self.connection, elapsed=elapsed)
+        return self.session.begin(text, self.hook, connection=self.connection, elapsed=elapsed)
 
-    def ran_unseen(self) -> bool:
+    def ran_unobserved(self) -> bool:
         """Tell whether the method, which succeeded, asked the engine although nobody saw it."""
         return (
             self.connected
-            and not self.seen
-            and self.reports_silence
-            and self.kind not in (Kind.SUBMIT, Kind.ROWS)  # there may have been no rows
+            and not self.observed
+            and self.report_if_unobserved
+            and self.kind not in (MethodKind.SUBMIT, MethodKind.ROWS)  # there may have been no rows
             and any(self._rendered(text).strip() for text in self.texts)
         )
 
 
-def claim(calls: list[Call], text: str, *, whatever: bool = False) -> Running | None:
+def adopt_statement(calls: list[HookCall], text: str, *, whatever: bool = False) -> StatementRun | None:
     """Take over the statement that a public call has begun when it was connected, for it is this one.
 
     :param calls: the hook's calls around the execution
@@ -279,7 +279,7 @@ def claim(calls: list[Call], text: str, *, whatever: bool = False) -> Running | 
     """
     for call in calls:
         running = call.running
-        if running is not None and call.kind is not Kind.ROWS:
+        if running is not None and call.kind is not MethodKind.ROWS:
             given = _bare(running.statement.text)
             if whatever or not call.executes or given in text or _bare(text) in given:
                 call.running = None
@@ -287,15 +287,15 @@ def claim(calls: list[Call], text: str, *, whatever: bool = False) -> Running | 
     return None
 
 
-def mark_seen(calls: list[Call], text: str) -> None:
+def mark_observed(calls: list[HookCall], text: str) -> None:
     """Tell a hook's public calls that what they are about is observed.
 
     A call that inserts rows is not among them: its rows may come from a generator that runs statements of its own. Nor
     is a call that executes by itself, when this is another statement than it was given.
     """
     for call in calls:
-        if not call.seen and call.kind is not Kind.ROWS:
-            call.seen = not call.executes or not call.texts or call.names(text)
+        if not call.observed and call.kind is not MethodKind.ROWS:
+            call.observed = not call.executes or not call.texts or call.names(text)
 
 
 def _same(text: str, other: str) -> bool:
@@ -306,24 +306,24 @@ def _bare(text: str) -> str:
     return text.strip().removesuffix(";").rstrip()
 
 
-class Thread(threading.local):
+class CallStack(threading.local):
     """What runs on a thread, innermost last."""
 
     def __init__(self) -> None:
-        self.stack: list[Call | Running] = []
+        self.stack: list[HookCall | StatementRun] = []
         self.muted = 0
 
     @property
-    def top(self) -> Call | Running | None:
+    def top(self) -> HookCall | StatementRun | None:
         """What the thread is in the middle of."""
         stack = self.stack
         return stack[-1] if stack else None
 
-    def push(self, frame: Call | Running) -> None:
+    def push(self, frame: HookCall | StatementRun) -> None:
         """Note that what the thread does from now on belongs to this."""
         self.stack.append(frame)
 
-    def pop(self, frame: Call | Running) -> None:
+    def pop(self, frame: HookCall | StatementRun) -> None:
         """Note that this is over, and so is whatever it left behind by being cut off."""
         stack = self.stack
         if stack and stack[-1] is frame:
@@ -336,14 +336,14 @@ class Thread(threading.local):
         self.stack.clear()
         self.muted = 0
 
-    def calls(self, hook: Any) -> list[Call]:
+    def calls(self, hook: Any) -> list[HookCall]:
         """Return the hook's public calls that are nested right here, innermost first."""
         calls = []
         for frame in reversed(self.stack):
-            if not isinstance(frame, Call) or frame.hook is not hook or frame.reading:
+            if not isinstance(frame, HookCall) or frame.hook is not hook or frame.reading_rows:
                 break
             calls.append(frame)
         return calls
 
 
-thread = Thread()
+call_stack = CallStack()

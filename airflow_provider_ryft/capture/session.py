@@ -13,17 +13,17 @@ from airflow_provider_ryft.capture.dbapi import (
     error_engine_ids,
     server_version,
 )
-from airflow_provider_ryft.capture.statement import Recorder, Statement
+from airflow_provider_ryft.capture.statement import Statement, StatementProcessor
 from airflow_provider_ryft.guard import survive
 
 
-class Observation:
+class CaptureSession:
     """What is observed between the start and the end of one task, in its process.
 
     :param recorder: who is told
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: StatementProcessor) -> None:
         self._recorder = recorder
         self._pid = os.getpid()
         self._over = self._is_prepared = False
@@ -40,9 +40,9 @@ class Observation:
         """Tell the recorder, once, that a hook is made, so that statements will follow."""
         if not self._is_prepared and self.here:
             self._is_prepared = True
-            self._recorder.prepare()
+            self._recorder.on_hook_created()
 
-    def begin(self, text: str, hook: Any, *, connection: Any = None, elapsed: float = 0.0) -> Running:
+    def begin(self, text: str, hook: Any, *, connection: Any = None, elapsed: float = 0.0) -> StatementRun:
         """Tell the recorder that an engine is asked.
 
         :param text: the statement
@@ -62,16 +62,16 @@ class Observation:
             server_version=_server_version(connection),
         )
         try:
-            self._recorder.begin(statement)
+            self._recorder.on_start(statement)
         except BaseException as fault:
             survive(fault)
-        return Running(self, statement, perf_counter() - elapsed)
+        return StatementRun(self, statement, perf_counter() - elapsed)
 
     def end(self, statement: Statement) -> None:
         """Tell the recorder that a statement has ended; after the end of the task nobody listens."""
         if not self._over:
             try:
-                self._recorder.end(statement)
+                self._recorder.on_end(statement)
             except BaseException as fault:
                 survive(fault)
 
@@ -79,7 +79,7 @@ class Observation:
         """Tell the recorder that the engine was not asked after all."""
         if not self._over:
             try:
-                self._recorder.drop(statement)
+                self._recorder.on_discard(statement)
             except BaseException as fault:
                 survive(fault)
 
@@ -98,7 +98,7 @@ class Observation:
             self.unfinished.clear()
 
 
-class Running:
+class StatementRun:
     """A statement in flight.
 
     :param observation: the task's
@@ -107,26 +107,26 @@ class Running:
     """
 
     __slots__ = (
-        "answered",
         "clock",
         "cursor",
-        "handed_over",
+        "delegated",
         "id_told",
-        "observation",
+        "returned",
+        "session",
         "spent",
         "statement",
         "stopped",
     )
 
-    def __init__(self, observation: Observation, statement: Statement, clock: float) -> None:
-        self.observation = observation
+    def __init__(self, observation: CaptureSession, statement: Statement, clock: float) -> None:
+        self.session = observation
         self.statement = statement
         self.clock = clock
-        self.answered = False  # the driver has returned, though the engine may still be at work
+        self.returned = False  # the driver has returned, though the engine may still be at work
         self.stopped: float | None = None
         self.spent: float | None = None  # as the driver has measured it
         self.id_told = False  # so that its cursor need not be asked
-        self.handed_over = False
+        self.delegated = False
         self.cursor: Any = None
 
     def restart(self, text: str) -> None:
@@ -135,47 +135,47 @@ class Running:
         self.statement.started_at = datetime.now(timezone.utc)
         self.clock = perf_counter()
 
-    def hand_over(self, text: str) -> Running:
+    def delegate(self, text: str) -> StatementRun:
         """Leave the statement to what really asks the engine for it."""
-        self.handed_over = True
-        running = Running(self.observation, self.statement, self.clock)
+        self.delegated = True
+        running = StatementRun(self.session, self.statement, self.clock)
         running.cursor = self.cursor
         running.restart(text)
         return running
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Tell the recorder that the engine was not asked."""
         self.cursor = None
-        self.observation.drop(self.statement)
+        self.session.drop(self.statement)
 
-    def answer(self) -> None:
+    def mark_returned(self) -> None:
         """Take note that the driver has returned, though the engine is still at work."""
-        self.answered = True
+        self.returned = True
         self.stopped = perf_counter()
         self.statement.engine_id = self._engine_id(None)  # before the cursor is closed, and before another takes it
 
-    def settle(self, error: BaseException | None) -> None:
+    def finish_open_result(self, error: BaseException | None) -> None:
         """End, once, what was answered and may have been read since; when it was is known to the engine only.
 
         :param error: what reading it raised
         """
-        if self in self.observation.unfinished:
-            self.observation.unfinished.discard(self)
+        if self in self.session.unfinished:
+            self.session.unfinished.discard(self)
             answered = (self.stopped or perf_counter()) - self.clock
             self.spent = max(answered, engine_seconds(self.cursor))
-            self.end(error)
+            self.finish(error)
 
-    def told(self, engine_id: Any) -> None:
+    def record_lineage(self, engine_id: Any) -> None:
         """Take note of the id that the hook told its lineage, if any; what is left to do is not the engine's work."""
         self.stopped = perf_counter()
         self.id_told = self.id_told or engine_id is not None
         if isinstance(engine_id, str) and engine_id:
             self.statement.engine_id = engine_id
 
-    def end(self, error: BaseException | None = None) -> None:
+    def finish(self, error: BaseException | None = None) -> None:
         """Fill in how the statement ended, and tell the recorder."""
         statement = self.statement
-        stopped = self.stopped if error is None and not self.answered else None
+        stopped = self.stopped if error is None and not self.returned else None
         spent = (stopped or perf_counter()) - self.clock if self.spent is None else self.spent
         statement.duration_ms = spent * 1000 if spent > 0 else 0.0
         statement.error = error
@@ -184,7 +184,7 @@ class Running:
         except BaseException as fault:
             survive(fault)
         self.cursor = None
-        self.observation.end(statement)
+        self.session.end(statement)
 
     def _engine_id(self, error: BaseException | None) -> str | None:
         """Return the engine's id: as the hook told its lineage, else the error's, else the cursor's.
@@ -193,7 +193,7 @@ class Running:
         raised while another one was handled.
         """
         found = self.statement.engine_id
-        taken = self.observation.engine_ids
+        taken = self.session.engine_ids
         if found is None and error is not None:
             found = next((name for name in error_engine_ids(error) if name not in taken), None)
         if found is None and self.cursor is not None and not self.id_told:
@@ -230,26 +230,26 @@ def _server_version(connection: Any) -> str | None:
 
 
 # Read by the first line of every wrapper, as a bare name: nothing is faster, and nothing about it can fail.
-task: Observation | None = None
+active: CaptureSession | None = None
 
 
-def current() -> Observation | None:
+def active_session() -> CaptureSession | None:
     """Return the observation of this process, if this is the process of a task that is observed."""
-    observation = task
+    observation = active
     return observation if observation is not None and observation.here else None
 
 
-def observe(recorder: Recorder) -> None:
+def activate(recorder: StatementProcessor) -> None:
     """Begin to observe for a recorder."""
-    global task
-    cease()
-    task = Observation(recorder)
+    global active
+    deactivate()
+    active = CaptureSession(recorder)
 
 
-def cease() -> None:
+def deactivate() -> None:
     """Observe no more."""
-    global task
-    observation, task = task, None
+    global active
+    observation, active = active, None
     if observation is not None and observation.here:
         try:
             observation.close()
@@ -258,8 +258,8 @@ def cease() -> None:
 
 
 def _leave_to_the_parent() -> None:
-    global task
-    observation, task = task, None
+    global active
+    observation, active = active, None
     if observation is not None:
         observation.leave()
 

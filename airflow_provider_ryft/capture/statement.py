@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Statement:
@@ -74,17 +74,32 @@ class Statement:
         return f"{type(self).__name__}({self.query_id!r}, conn_id={self.conn_id!r}, engine_id={self.engine_id!r})"
 
 
-class Recorder(Protocol):
+class DeclaredConnection(NamedTuple):
+    """What an operator says of its connection, in place of the connection, which it may not hold.
+
+    :param conn_type: Airflow's connection type, which is also the SQL dialect
+    :param catalog: the catalog that the operator names
+    :param schema: the schema that the operator names
+    :param user: the user that the operator names
+    """
+
+    conn_type: str | None = None
+    catalog: str | None = None
+    schema: str | None = None
+    user: str | None = None
+
+
+class StatementProcessor(Protocol):
     """Who is told about statements; it may be called from any thread, and whatever it raises reaches nobody."""
 
-    def prepare(self) -> None:
+    def on_hook_created(self) -> None:
         """Get ready: a hook is made, and its statements will not be long in coming."""
 
-    def begin(self, statement: Statement) -> None:
+    def on_start(self, statement: Statement) -> None:
         """Take note of a statement before the engine is asked."""
 
-    def end(self, statement: Statement) -> None:
+    def on_end(self, statement: Statement) -> None:
         """Take note of its end, once; duration, error and engine id are filled in."""
 
-    def drop(self, statement: Statement) -> None:
+    def on_discard(self, statement: Statement) -> None:
         """Take note, instead of its end, that a statement was not run after all: it is not to be told."""

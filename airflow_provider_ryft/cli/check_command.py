@@ -18,7 +18,7 @@ from airflow_provider_ryft.settings import Settings, is_url
 PLUGIN = "ryft"
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """What a check found.
 
     :param check: what was looked at
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if is_good else 1
 
 
-def _findings(options: Settings, outbox: Outbox, conn_id: str | None) -> Iterator[Finding]:
+def _findings(options: Settings, outbox: Outbox, conn_id: str | None) -> Iterator[CheckResult]:
     """Yield what each check found; one that fails unforeseen is a finding too."""
     conn_id = conn_id or options.conn_id
     checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
@@ -60,7 +60,7 @@ def _findings(options: Settings, outbox: Outbox, conn_id: str | None) -> Iterato
             ok, detail = check()
         except Exception as error:  # whose message may hold anything
             ok, detail = False, f"the check itself failed with {type(error).__name__}"
-        yield Finding(name, ok, detail)
+        yield CheckResult(name, ok, detail)
 
 
 def _plugin() -> tuple[bool, str]:

@@ -14,9 +14,9 @@ from airflow_provider_ryft import configured_outbox, settings
 from airflow_provider_ryft.cli.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.outbox.stats import Stats
+from airflow_provider_ryft.outbox.stats import OutboxStats
 from airflow_provider_ryft.settings import is_url
-from airflow_provider_ryft.shipping.shipper import Shipped, ship
+from airflow_provider_ryft.shipping.shipper import ShippingResult, ship_outbox
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
@@ -46,7 +46,7 @@ def list_(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _as_json(outbox: Outbox, stats: Stats) -> dict[str, Any]:
+def _as_json(outbox: Outbox, stats: OutboxStats) -> dict[str, Any]:
     places = {place: getattr(stats, place)._asdict() for place in _PLACES}
     state = {
         "opens_in": stats.opens_in,
@@ -57,7 +57,7 @@ def _as_json(outbox: Outbox, stats: Stats) -> dict[str, Any]:
     return {"path": outbox.path, **places, **state}
 
 
-def _state_lines(outbox: Outbox, stats: Stats) -> Iterator[str]:
+def _state_lines(outbox: Outbox, stats: OutboxStats) -> Iterator[str]:
     if is_url(outbox.path):
         yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
     if stats.opens_in:
@@ -65,8 +65,8 @@ def _state_lines(outbox: Outbox, stats: Stats) -> Iterator[str]:
     counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
     if counters:
         yield f"Since it was made: {counters}."
-    if outbox.trouble:
-        yield f"Trouble: {outbox.trouble}"
+    if outbox.disk_problem:
+        yield f"Trouble: {outbox.disk_problem}"
 
 
 def ship_(arguments: argparse.Namespace) -> int:
@@ -81,14 +81,14 @@ def ship_(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _ship_all(outbox: Outbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool) -> Shipped:
+def _ship_all(outbox: Outbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool) -> ShippingResult:
     """Send for so many seconds; on a terminal with a progress bar."""
     if not sys.stderr.isatty():
-        return ship(outbox, connect, deadline=seconds, force=force)
-    total = Shipped()
+        return ship_outbox(outbox, connect, deadline=seconds, force=force)
+    total = ShippingResult()
     with _progress(outbox) as advance:
         while total.seconds < seconds:
-            step = ship(outbox, connect, deadline=min(_STEP, seconds - total.seconds), force=force)
+            step = ship_outbox(outbox, connect, deadline=min(_STEP, seconds - total.seconds), force=force)
             _add(total, step)
             advance()
             if step.problem or not (step.accepted or step.refused):
@@ -96,7 +96,7 @@ def _ship_all(outbox: Outbox, connect: Callable[[], IngestClient], seconds: floa
     return total
 
 
-def _add(total: Shipped, step: Shipped) -> None:
+def _add(total: ShippingResult, step: ShippingResult) -> None:
     for name in ("accepted", "refused", "requests", "bytes", "seconds"):
         setattr(total, name, getattr(total, name) + getattr(step, name))
     total.problem = step.problem
@@ -121,7 +121,7 @@ def _watch(outbox: Outbox, connect: Callable[[], IngestClient], arguments: argpa
         signal.signal(number, lambda received, _frame: signals.put(received))
     print(f"Watching {outbox.path}, every {arguments.every:g} seconds.", file=sys.stderr, flush=True)
     while True:
-        shipped = ship(outbox, connect, deadline=arguments.timeout)
+        shipped = ship_outbox(outbox, connect, deadline=arguments.timeout)
         if shipped.accepted or shipped.refused or shipped.problem:
             _tell(arguments.out, shipped, outbox.stats().ready.queries)
         try:
@@ -131,7 +131,7 @@ def _watch(outbox: Outbox, connect: Callable[[], IngestClient], arguments: argpa
         return 0
 
 
-def _tell(out: TextIO, shipped: Shipped, left: int) -> None:
+def _tell(out: TextIO, shipped: ShippingResult, left: int) -> None:
     why = f" ({shipped.problem})" if left and shipped.problem else ""
     print(
         f"{shipped.accepted} queries accepted, {shipped.refused} refused, {left} left{why}; "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class OperatorSql(NamedTuple):
+class OperatorSpec(NamedTuple):
     """Where an operator keeps what it ran; each is the name of an attribute, or a path of names and keys with dots.
 
     :param sql: the text, or a list of texts; several paths lead to several texts
@@ -84,7 +84,7 @@ def describe_operator(
     :param schema: the schema of unqualified names
     :param user: the user that ran it
     """
-    _table[operator] = OperatorSql(
+    _table[operator] = OperatorSpec(
         sql=sql,
         query_id=query_id,
         conn_id=conn_id,
@@ -95,7 +95,7 @@ def describe_operator(
     )
 
 
-def statements(
+def extract_statements(
     task: Any,
     *,
     error: BaseException | None,
@@ -123,10 +123,9 @@ def statements(
     ids = _ids(task, known, event)
     if known.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
         ids = [known.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
-    from airflow_provider_ryft.capture.statement import Statement
-    from airflow_provider_ryft.query_builder.connection_context import StatedConnection
+    from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 
-    stated = StatedConnection(
+    stated = DeclaredConnection(
         conn_type=_text(_at(task, known.conn_type)) if "." in (known.conn_type or "") else known.conn_type,
         catalog=_text(_at(task, known.catalog)),
         schema=_text(_at(task, known.schema)),
@@ -152,12 +151,12 @@ def statements(
     ]
 
 
-def _waited(task: Any, known: OperatorSql, error: BaseException | None, engine_id: str | None) -> bool:
+def _waited(task: Any, known: OperatorSpec, error: BaseException | None, engine_id: str | None) -> bool:
     """Tell whether the operator has seen the end of its statement, or the service did not take it."""
     return _holds(task, known.waits) or (error is not None and known.query_id is not None and engine_id is None)
 
 
-def _may_be_of_another(error: BaseException, known: OperatorSql, engine_id: str | None, number: int) -> bool:
+def _may_be_of_another(error: BaseException, known: OperatorSpec, engine_id: str | None, number: int) -> bool:
     """Tell whether what failed the operator may be another thing than this one of its statements.
 
     A batch with one id is one transaction.
@@ -167,13 +166,13 @@ def _may_be_of_another(error: BaseException, known: OperatorSql, engine_id: str 
     return number > 1 and known.batch_id is None and (engine_id is None or engine_id not in str(error))
 
 
-def _sql(task: Any, known: OperatorSql) -> Any:
+def _sql(task: Any, known: OperatorSpec) -> Any:
     if isinstance(known.sql, str):
         return _at(task, known.sql)
     return [text for path in known.sql for text in _texts(_at(task, path))]
 
 
-def _ids(task: Any, known: OperatorSql, event: Mapping[str, Any] | None) -> list[str]:
+def _ids(task: Any, known: OperatorSpec, event: Mapping[str, Any] | None) -> list[str]:
     """Return the engine's ids.
 
     An operator that was deferred is made anew: what it knew before is what its event says.
@@ -184,8 +183,8 @@ def _ids(task: Any, known: OperatorSql, event: Mapping[str, Any] | None) -> list
     return [engine_id for engine_id in found if form is None or form.search(engine_id)]
 
 
-def covers(task: Any, submitted: Statement) -> bool:
-    """Tell whether :func:`statements` tells of a statement, at the end of the task, that a hook submitted before.
+def will_extract(task: Any, submitted: Statement) -> bool:
+    """Return whether :func:`extract_statements` will return a statement that a hook submitted before.
 
     :param task: the operator
     :param submitted: what its hook told
@@ -201,7 +200,7 @@ def covers(task: Any, submitted: Statement) -> bool:
     return any(text.strip() in told or told in text for text in _texts(_sql(task, known)))
 
 
-def _find(task: Any) -> OperatorSql | None:
+def _find(task: Any) -> OperatorSpec | None:
     for cls in type(task).__mro__:
         known = _table.get(f"{cls.__module__}.{cls.__qualname__}")
         if known is not None:
@@ -262,7 +261,7 @@ def _pieces(text: str, dialect: str | None) -> list[str]:
     from airflow_provider_ryft.sql import tokenizer
 
     found = set()
-    for lexicon in tokenizer.readings(text, dialect):
+    for lexicon in tokenizer.possible_rules(text, dialect):
         pieces, start, has_code = [], 0, False
         for kind, _, end in (*tokenizer.tokens(text, lexicon), (tokenizer.END, 0, len(text) + 1)):
             if kind == tokenizer.END:
@@ -275,14 +274,14 @@ def _pieces(text: str, dialect: str | None) -> list[str]:
     return list(found.pop()) if len(found) == 1 else [text]
 
 
-def _transfer(engine: str, *, sql: str = "sql", conn_id: str | None = None) -> OperatorSql:
+def _transfer(engine: str, *, sql: str = "sql", conn_id: str | None = None) -> OperatorSpec:
     """Describe an operator that reads from a database, with a cursor of its own, and writes elsewhere."""
-    return OperatorSql(sql=sql, conn_id=conn_id or f"{engine}_conn_id", conn_type=engine, does_more=True)
+    return OperatorSpec(sql=sql, conn_id=conn_id or f"{engine}_conn_id", conn_type=engine, does_more=True)
 
 
-def _bigquery_check(*sql: str) -> OperatorSql:
+def _bigquery_check(*sql: str) -> OperatorSpec:
     """Describe a check that is deferred; one that is not runs its statement through a hook that is observed."""
-    return OperatorSql(
+    return OperatorSpec(
         sql=sql,
         conn_id="gcp_conn_id",
         conn_type="gcpbigquery",
@@ -297,8 +296,8 @@ _GCS = "airflow.providers.google.cloud.transfers"
 _HIVE = "airflow.providers.apache.hive.transfers"
 _DATAPROC_JOBS = ("hive_job", "presto_job", "spark_sql_job", "trino_job")
 
-_table: dict[str, OperatorSql] = {
-    "airflow.providers.amazon.aws.operators.athena.AthenaOperator": OperatorSql(
+_table: dict[str, OperatorSpec] = {
+    "airflow.providers.amazon.aws.operators.athena.AthenaOperator": OperatorSpec(
         sql="query",
         query_id="query_execution_id",
         event_id="value",
@@ -307,7 +306,7 @@ _table: dict[str, OperatorSql] = {
         catalog="catalog",
         schema="database",
     ),
-    "airflow.providers.amazon.aws.operators.redshift_data.RedshiftDataOperator": OperatorSql(
+    "airflow.providers.amazon.aws.operators.redshift_data.RedshiftDataOperator": OperatorSpec(
         sql="sql",
         query_id="statement_id",
         conn_id="aws_conn_id",
@@ -318,7 +317,7 @@ _table: dict[str, OperatorSql] = {
         event_id="statement_id",
         waits="wait_for_completion",
     ),
-    f"{_BIGQUERY}.BigQueryInsertJobOperator": OperatorSql(
+    f"{_BIGQUERY}.BigQueryInsertJobOperator": OperatorSpec(
         sql="configuration.query.query",
         query_id="job_id",
         conn_id="gcp_conn_id",
@@ -334,12 +333,12 @@ _table: dict[str, OperatorSql] = {
     f"{_BIGQUERY}.BigQueryValueCheckOperator": _bigquery_check("sql"),
     f"{_BIGQUERY}.BigQueryIntervalCheckOperator": _bigquery_check("sql1", "sql2"),
     # A job has an id, but its statements have none.
-    "airflow.providers.google.cloud.operators.dataproc.DataprocSubmitJobOperator": OperatorSql(
+    "airflow.providers.google.cloud.operators.dataproc.DataprocSubmitJobOperator": OperatorSpec(
         sql=tuple(f"job.{job}.query_list.queries" for job in _DATAPROC_JOBS),
         conn_id="gcp_conn_id",
         waits="not asynchronous",
     ),
-    "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator": OperatorSql(
+    "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator": OperatorSpec(
         sql="statement",
         query_id="statement_id",
         conn_id="databricks_conn_id",
@@ -348,7 +347,7 @@ _table: dict[str, OperatorSql] = {
         schema="schema",
         waits="wait_for_termination",
     ),
-    "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOperator": OperatorSql(
+    "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOperator": OperatorSpec(
         sql="sql",
         query_id="query_ids",
         event_id="statement_query_ids",
@@ -357,13 +356,13 @@ _table: dict[str, OperatorSql] = {
         catalog="hook_params.database",
         schema="hook_params.schema",
     ),
-    "airflow.providers.apache.hive.operators.hive.HiveOperator": OperatorSql(
+    "airflow.providers.apache.hive.operators.hive.HiveOperator": OperatorSpec(
         sql="hql", conn_id="hive_cli_conn_id", conn_type="hive_cli", schema="schema", user="proxy_user"
     ),
-    "airflow.providers.apache.spark.operators.spark_sql.SparkSqlOperator": OperatorSql(
+    "airflow.providers.apache.spark.operators.spark_sql.SparkSqlOperator": OperatorSpec(
         sql="sql", conn_id="_conn_id", conn_type="spark_sql"
     ),
-    "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator": OperatorSql(
+    "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator": OperatorSpec(
         sql="_sql",
         query_id="_query_id",
         conn_id="_clickhouse_conn_id",
@@ -372,15 +371,15 @@ _table: dict[str, OperatorSql] = {
         is_id_chosen=True,
     ),
     # dbt's own statements are not seen; this is what it compiled, if Cosmos keeps it.
-    "cosmos.operators.local.AbstractDbtLocalBase": OperatorSql(
+    "cosmos.operators.local.AbstractDbtLocalBase": OperatorSpec(
         sql="compiled_sql",
         conn_id="profile_config.profile_mapping.conn_id",
         conn_type="profile_config.profile_mapping.airflow_connection_type",
     ),
-    "airflow.providers.teradata.operators.bteq.BteqOperator": OperatorSql(
+    "airflow.providers.teradata.operators.bteq.BteqOperator": OperatorSpec(
         sql="sql", conn_id="teradata_conn_id", conn_type="teradata"
     ),
-    "airflow.providers.teradata.operators.tpt.DdlOperator": OperatorSql(
+    "airflow.providers.teradata.operators.tpt.DdlOperator": OperatorSpec(
         sql="ddl", conn_id="teradata_conn_id", conn_type="teradata"
     ),
     f"{_HIVE}.mssql_to_hive.MsSqlToHiveOperator": _transfer("mssql"),

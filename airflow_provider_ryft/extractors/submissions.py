@@ -14,8 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from airflow_provider_ryft.capture.statement import Statement
-from airflow_provider_ryft.query_builder.connection_context import StatedConnection
+from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 
 # The type of an AWS connection tells no service from another.
 _SERVICES = {"AthenaHook": "athena", "RedshiftDataHook": "redshift"}
@@ -35,7 +34,7 @@ class _Submission(NamedTuple):
 _submissions: deque[_Submission] = deque(maxlen=_MOST)
 
 
-def note(
+def record_submission(
     hook: Any,
     text: str,
     engine_id: Any,
@@ -62,7 +61,7 @@ def note(
     connection = getattr(hook, "_connection", None) or connections.get(conn_id or "")
     if connection is None or catalog or schema or not hasattr(hook, "_run_command"):
         # Only a hook for SQL has the connection's own schema for that of the statement's names.
-        connection = StatedConnection(conn_type=_text(conn_type), catalog=_text(catalog), schema=_text(schema))
+        connection = DeclaredConnection(conn_type=_text(conn_type), catalog=_text(catalog), schema=_text(schema))
     statement = Statement(
         text=text,
         query_id=str(uuid4()),
@@ -75,12 +74,12 @@ def note(
     _submissions.append(_Submission(statement, is_over=bool(names & _TELL_LATE), is_awaited=_is_awaited(hook)))
 
 
-def forget() -> None:
+def clear_submissions() -> None:
     """Forget what another task has submitted in this process."""
     _submissions.clear()
 
 
-def take(
+def drain_submissions(
     task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
 ) -> Iterator[Statement]:
     """Yield what was submitted and the operator does not tell, and forget it.
@@ -95,7 +94,7 @@ def take(
     while _submissions:
         submission = _submissions.popleft()
         statement = submission.statement
-        if operators.covers(task, statement):
+        if operators.will_extract(task, statement):
             _tell_id(described, statement)
             continue
         if not submission.is_over:

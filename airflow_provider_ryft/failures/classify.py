@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_provider_ryft.failures import codes
-from airflow_provider_ryft.failures.drivers import Finding, decoded, packages, read
+from airflow_provider_ryft.failures.drivers import DriverError, decoded, packages, read
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo
 
 _MOST_CAUSES = 16
@@ -32,8 +32,8 @@ def failure_info(error: BaseException) -> FailureInfo:
         for table in (codes.DEADLINES, codes.CLASSES, codes.PEP_249):
             kind = codes.by_class(exception, table)
             if kind is not None:
-                return _info(exception, Finding(kind=kind))
-    return _info(error, Finding())
+                return _info(exception, DriverError(kind=kind))
+    return _info(error, DriverError())
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -58,7 +58,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting.append(None if exception.__suppress_context__ else exception.__context__)
 
 
-def _info(exception: BaseException, finding: Finding) -> FailureInfo:
+def _info(exception: BaseException, finding: DriverError) -> FailureInfo:
     kind = finding.kind or codes.by_class(exception, codes.PEP_249) or ErrorType.USER_ERROR
     cls = type(exception)
     module = "" if cls.__module__ == "builtins" else f"{cls.__module__}."

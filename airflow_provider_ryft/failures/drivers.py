@@ -14,7 +14,7 @@ from airflow_provider_ryft.failures import codes
 from airflow_provider_ryft.ingest.fields import ErrorType
 
 
-class Finding(NamedTuple):
+class DriverError(NamedTuple):
     """What a driver's exception says; no ``kind`` if only its class can tell."""
 
     kind: ErrorType | None = None
@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     message: object = None
 
 
-def read(exception: BaseException) -> Finding | None:
+def read(exception: BaseException) -> DriverError | None:
     """Return what the driver that made an exception has put into it; ``None`` if none made it.
 
     The reader of its driver is asked, and then the one that goes by what drivers have in common.
@@ -55,7 +55,7 @@ def decoded(value: object) -> str:
 _SQLSTATE = re.compile(r"(?!00|01)[0-9A-Z]{5}")
 
 
-def _sqlstate(state: object, message: object = None, *, code: object = None, name: object = None) -> Finding | None:
+def _sqlstate(state: object, message: object = None, *, code: object = None, name: object = None) -> DriverError | None:
     """Judge by an SQLSTATE; ``None`` if it is none, or says that nothing failed."""
     if not isinstance(state, str) or _SQLSTATE.fullmatch(state) is None:
         return None
@@ -67,10 +67,10 @@ def _sqlstate(state: object, message: object = None, *, code: object = None, nam
         kind = ErrorType.INSUFFICIENT_RESOURCES  # not a person's cancel, which has the same state
     if state == "XX000" and (message == "1023" or "Serializable isolation violation" in str(message)):
         kind, known_as = codes.SQLSTATES["40001"]  # Redshift's number, or what explains it
-    return Finding(kind, code, name or known_as or state, message)
+    return DriverError(kind, code, name or known_as or state, message)
 
 
-def _sqlstate_attribute(exception: BaseException) -> Finding | None:
+def _sqlstate_attribute(exception: BaseException) -> DriverError | None:
     return _sqlstate(getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None))
 
 
@@ -89,7 +89,7 @@ _POSTGRES_REFUSALS = {
 }
 
 
-def _postgres(exception: Any) -> Finding | None:
+def _postgres(exception: Any) -> DriverError | None:
     """Read psycopg 2 and 3.
 
     Only the first part of the message: the others quote the statement, perhaps from the middle of a secret, and the
@@ -98,14 +98,14 @@ def _postgres(exception: Any) -> Finding | None:
     state = getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None)
     if state is None and "connection to server" in str(exception):
         found = (kind for words, kind in _POSTGRES_REFUSALS.items() if words in str(exception))
-        return Finding(next(found, ErrorType.EXTERNAL))
+        return DriverError(next(found, ErrorType.EXTERNAL))
     name = None
     if state not in codes.SQLSTATES and type(exception).__module__.endswith(".errors"):
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(exception).__name__).upper().rstrip("_")
     return _sqlstate(state, exception.diag.message_primary or str(exception), name=name)
 
 
-def _postgres_fields(exception: Any) -> Finding | None:
+def _postgres_fields(exception: Any) -> DriverError | None:
     """Read redshift_connector and pg8000: the fields of the protocol's error message."""
     fields = exception.args[0]
     return _sqlstate(fields["C"], fields["M"]) if isinstance(fields, dict) else None
@@ -114,24 +114,24 @@ def _postgres_fields(exception: Any) -> Finding | None:
 _TRINO_STATUS = re.compile(r"error (\d{3})\b")
 
 
-def _trino(exception: Any) -> Finding | None:
+def _trino(exception: Any) -> DriverError | None:
     """Read trino and presto-python-client: the engine's own judgement, or the HTTP status of who answered instead.
 
     ``raise_response_error`` in the clients' ``client.py``: "error 502: bad gateway" of a proxy, and the like.
     """
     if codes.by_class(exception, {"HttpError": ErrorType.EXTERNAL}):
         status = _TRINO_STATUS.match(str(exception))
-        return Finding(_by_status(int(status[1])) if status else ErrorType.EXTERNAL)
+        return DriverError(_by_status(int(status[1])) if status else ErrorType.EXTERNAL)
     if exception.error_type is None:
         return None
     try:
         kind = ErrorType(exception.error_type)
     except ValueError:
         kind = ErrorType.INTERNAL_ERROR
-    return Finding(kind, exception.error_code, exception.error_name, exception.message)
+    return DriverError(kind, exception.error_code, exception.error_name, exception.message)
 
 
-def _mysql(exception: Any) -> Finding | None:
+def _mysql(exception: Any) -> DriverError | None:
     """Read PyMySQL, mysqlclient (code and message are the arguments) and MySQL Connector (attributes)."""
     code, message = getattr(exception, "errno", None), getattr(exception, "msg", None)
     if code is None:
@@ -143,7 +143,7 @@ def _mysql(exception: Any) -> Finding | None:
     inner = _MYSQL_INNER.search(said) if kind is ErrorType.INTERNAL_ERROR else None
     if inner is not None:
         kind = codes.MYSQL_INNER.get(int(inner[1]), kind)
-    return Finding(kind, code, _mysql_name(exception, code), _mysql_message(code, said))
+    return DriverError(kind, code, _mysql_name(exception, code), _mysql_message(code, said))
 
 
 # "(Errcode: 28 "No space left on device")", "(OS errno 28 - ...)", "Got error 149 "Lock deadlock..." during COMMIT"
@@ -187,16 +187,16 @@ _SQLITE_WORDS = {
 }
 
 
-def _sqlite(exception: Any) -> Finding | None:
+def _sqlite(exception: Any) -> DriverError | None:
     code = getattr(exception, "sqlite_errorcode", None)
     if code is not None:
         kind = codes.SQLITE.get(code & 0xFF, ErrorType.USER_ERROR)
-        return Finding(kind, code, exception.sqlite_errorname)
+        return DriverError(kind, code, exception.sqlite_errorname)
     if codes.by_class(exception, {"OperationalError": ErrorType.EXTERNAL}) is None:
         return None
     # Python 3.10 has only the message, and OperationalError for a misspelt table, too.
     found = (kind for words, kind in _SQLITE_WORDS.items() if words in str(exception))
-    return Finding(next(found, ErrorType.USER_ERROR))
+    return DriverError(next(found, ErrorType.USER_ERROR))
 
 
 _DUCKDB = {
@@ -206,8 +206,8 @@ _DUCKDB = {
 }
 
 
-def _duckdb(exception: BaseException) -> Finding | None:
-    return Finding(codes.by_class(exception, _DUCKDB), None, type(exception).__name__.removesuffix("Exception"))
+def _duckdb(exception: BaseException) -> DriverError | None:
+    return DriverError(codes.by_class(exception, _DUCKDB), None, type(exception).__name__.removesuffix("Exception"))
 
 
 _SNOWFLAKE = dict.fromkeys(
@@ -216,7 +216,7 @@ _SNOWFLAKE = dict.fromkeys(
 )
 
 
-def _snowflake(exception: Any) -> Finding | None:
+def _snowflake(exception: Any) -> DriverError | None:
     """Read snowflake-connector-python; from 290000 on a number is an HTTP status (its ``errorcode.py``)."""
     code = exception.errno if isinstance(exception.errno, int) and exception.errno > 0 else None
     message = getattr(exception, "raw_msg", None) or exception.msg
@@ -225,7 +225,7 @@ def _snowflake(exception: Any) -> Finding | None:
         kind = _by_status(code - 290000) if code > 290000 else ErrorType.EXTERNAL
     if code and 390000 <= code < 391000 and kind is None:
         kind = ErrorType.USER_ERROR  # the server refused the login, with the state of a lost connection
-    finding = _sqlstate(exception.sqlstate, message, code=code) or Finding(None, code, None, message)
+    finding = _sqlstate(exception.sqlstate, message, code=code) or DriverError(None, code, None, message)
     return finding if kind is None else finding._replace(kind=kind)
 
 
@@ -236,7 +236,7 @@ _CLICKHOUSE_QUOTED = re.compile(
 _CLICKHOUSE_NAME = re.compile(r"\(([A-Z][A-Z0-9]*_[A-Z0-9_]+)\)")
 
 
-def _clickhouse(exception: Any) -> Finding | None:
+def _clickhouse(exception: Any) -> DriverError | None:
     """Read clickhouse-driver and clickhouse-connect; older versions of the latter have the code in the text only."""
     message = str(getattr(exception, "message", None) or exception)
     code = getattr(exception, "code", None)
@@ -253,7 +253,7 @@ def _clickhouse(exception: Any) -> Finding | None:
         # Here it quotes up to 160 characters of the statement, perhaps half of a secret: SHOW_CHARS_ON_SYNTAX_ERROR.
         quoted = _CLICKHOUSE_QUOTED.search(message)
         message = message[: quoted.end()] if quoted else message
-    return Finding(codes.CLICKHOUSE.get(code, ErrorType.USER_ERROR), code, name, message)
+    return DriverError(codes.CLICKHOUSE.get(code, ErrorType.USER_ERROR), code, name, message)
 
 
 def _clickhouse_name(code: int) -> str | None:
@@ -265,28 +265,28 @@ _SPARK_STATE = re.compile(r"SQLSTATE[:=]? *([0-9A-Z]{5})\b")
 _SPARK_NAME = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)*)\]")
 
 
-def _databricks(exception: Any) -> Finding | None:
+def _databricks(exception: Any) -> DriverError | None:
     """Read databricks-sql-connector, which has Spark's error class and SQLSTATE in the text only."""
     message = str(getattr(exception, "message", None) or exception)
     states, name = _SPARK_STATE.findall(message), _SPARK_NAME.search(message)
     if states:
         return _sqlstate(states[-1], message, name=name[1] if name else None)
-    return Finding(None, None, name[1], message) if name else None
+    return DriverError(None, None, name[1], message) if name else None
 
 
-def _hive(exception: Any) -> Finding | None:
+def _hive(exception: Any) -> DriverError | None:
     """Read PyHive and Impyla: the server's status is the argument, or there is none."""
     status = getattr(exception.args[0], "status", None)
     if status is None:
         return None
     finding = _sqlstate(status.sqlState, status.errorMessage, code=status.errorCode)
-    return finding or Finding(None, status.errorCode, None, status.errorMessage)
+    return finding or DriverError(None, status.errorCode, None, status.errorMessage)
 
 
 _EXASOL = dict.fromkeys(("ExaCommunicationError", "ExaConnectionError"), ErrorType.EXTERNAL)
 
 
-def _exasol(exception: Any) -> Finding | None:
+def _exasol(exception: Any) -> DriverError | None:
     """Read pyexasol: ``exceptions.py``. The text of its exceptions is a list of who ran what where."""
     for inner in getattr(exception, "exceptions", ()):  # what the threads of an import or export failed with
         finding = None if hasattr(inner, "exceptions") else read(inner)
@@ -294,7 +294,7 @@ def _exasol(exception: Any) -> Finding | None:
             return finding
     finding = _sqlstate(getattr(exception, "code", None), exception.message)
     if finding is None:
-        return Finding(codes.by_class(exception, _EXASOL), message=exception.message)
+        return DriverError(codes.by_class(exception, _EXASOL), message=exception.message)
     is_refused = type(exception).__name__ == "ExaAuthError"  # 08004: wrong user or password
     return finding._replace(kind=ErrorType.USER_ERROR) if is_refused else finding
 
@@ -302,7 +302,7 @@ def _exasol(exception: Any) -> Finding | None:
 _ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
 
 
-def _oracle(exception: Any) -> Finding | None:
+def _oracle(exception: Any) -> DriverError | None:
     """Read oracledb and cx_Oracle.
 
     What the driver itself says (DPY, DPI: its ``errors.py``) has no number, only a name. Errors of parallel servers
@@ -317,22 +317,22 @@ def _oracle(exception: Any) -> Finding | None:
         kind = next((codes.ORACLE.get(other) for other in inner if other not in (604, 12801)), None)
     if kind is None and getattr(said, "isrecoverable", False):
         kind = ErrorType.EXTERNAL
-    return Finding(kind or (ErrorType.USER_ERROR if code else None), code or None, name, message)
+    return DriverError(kind or (ErrorType.USER_ERROR if code else None), code or None, name, message)
 
 
-def _sql_server(exception: Any) -> Finding | None:
+def _sql_server(exception: Any) -> DriverError | None:
     """Read pymssql, whose arguments are code and message, or one tuple of both."""
     said = exception.args[0] if isinstance(exception.args[0], tuple) else exception.args
     code, message = said[:2]
     if not isinstance(code, int):
         return None
-    return Finding(codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
+    return DriverError(codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
 
 
 _ODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 
 
-def _odbc(exception: Any) -> Finding | None:
+def _odbc(exception: Any) -> DriverError | None:
     """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses.
 
     SQL Server's tells more than the state, which is that of a syntax error for a lock's timeout or for a full disk,
@@ -342,7 +342,7 @@ def _odbc(exception: Any) -> Finding | None:
     state, message = exception.args[:2]
     finding = _sqlstate(state, message)
     if finding is None and str(state).startswith("01"):
-        finding = Finding(ErrorType.EXTERNAL, message=message)
+        finding = DriverError(ErrorType.EXTERNAL, message=message)
     native = _ODBC_NATIVE.search(message) if "[SQL Server]" in message else None
     if finding is None or native is None or not int(native[1]):
         return finding
@@ -354,7 +354,7 @@ def _odbc(exception: Any) -> Finding | None:
 _TERADATA_CODE = re.compile(r"\[Error (\d+)\] (?:\[SQLState (\w{5})\] )?(.*)")
 
 
-def _teradata(exception: Any) -> Finding | None:
+def _teradata(exception: Any) -> DriverError | None:
     """Read teradatasql: an error of the database's, or one of the driver's, whose numbers are others."""
     text = str(exception)
     found = _TERADATA_CODE.search(text)
@@ -362,11 +362,11 @@ def _teradata(exception: Any) -> Finding | None:
         return None
     code, state, message = int(found[1]), found[2], found[3]
     if "[Teradata SQL Driver]" in text[: found.start()]:
-        return _sqlstate(state, message, code=code) or Finding(None, code, None, message)
-    return Finding(codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, message)
+        return _sqlstate(state, message, code=code) or DriverError(None, code, None, message)
+    return DriverError(codes.TERADATA.get(code, ErrorType.USER_ERROR), code, None, message)
 
 
-def _vertica(exception: Any) -> Finding | None:
+def _vertica(exception: Any) -> DriverError | None:
     """Read vertica-python, whose text holds the whole statement."""
     return _sqlstate(exception.sqlstate, exception.message, code=int(exception.error_code))
 
@@ -379,25 +379,25 @@ _GOOGLE = {
 }
 
 
-def _google(exception: Any) -> Finding | None:
+def _google(exception: Any) -> DriverError | None:
     """Read google-api-core (its ``exceptions.py``) and what is built on it."""
     kind = codes.by_class(exception, _GOOGLE)
     if getattr(exception, "code", None) is None:
-        return None if kind is None else Finding(kind)
+        return None if kind is None else DriverError(kind)
     status = int(exception.code)
     reason = next((error.get("reason") for error in exception.errors or () if isinstance(error, dict)), None)
     kind = codes.BIGQUERY.get(str(reason)) or kind or _by_status(status)
-    return Finding(kind, status, reason, exception.message)
+    return DriverError(kind, status, reason, exception.message)
 
 
 _AMAZON_LIMITS = re.compile("Throttl|TooManyRequests|Exceeded|Timeout|SlowDown")
 
 
-def _amazon(exception: Any) -> Finding | None:
+def _amazon(exception: Any) -> DriverError | None:
     """Read botocore: a limit is named in the code, and has the status of a bad request in most services."""
     said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
     kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(said["Code"]) else _by_status(status)
-    return Finding(kind, status, said["Code"], said["Message"])
+    return DriverError(kind, status, said["Code"], said["Message"])
 
 
 def _by_status(status: int) -> ErrorType:
@@ -406,7 +406,7 @@ def _by_status(status: int) -> ErrorType:
     return ErrorType.EXTERNAL if status >= 500 else ErrorType.USER_ERROR
 
 
-_READERS: Mapping[str, Callable[[Any], Finding | None]] = {
+_READERS: Mapping[str, Callable[[Any], DriverError | None]] = {
     "MySQLdb": _mysql,
     "_duckdb": _duckdb,
     "botocore": _amazon,

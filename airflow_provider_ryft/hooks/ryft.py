@@ -11,10 +11,17 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.get_provider_info import get_provider_info
-from airflow_provider_ryft.ingest.client import DEFAULT_BASE_URL, IngestClient, PushResult, Verdict, explain, verdict
+from airflow_provider_ryft.ingest.client import (
+    DEFAULT_BASE_URL,
+    IngestClient,
+    PushResult,
+    ResponseClass,
+    classify_status,
+    explain,
+)
 from airflow_provider_ryft.ingest.fields import near
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import Answer, NoAnswer
+from airflow_provider_ryft.ingest.transport import NoResponseError, Response
 
 _TEST_SECONDS = 15.0
 
@@ -95,7 +102,7 @@ class RyftIngestHook(BaseHook):
             return False, str(error)
         try:
             answer = client.check(min(client.deadline, _TEST_SECONDS))
-        except NoAnswer as error:
+        except NoResponseError as error:
             return False, f"No answer from {client.base_url}: {error}. {_ADVICE[error.kind]}"
         return _judgement(answer, client.base_url)
 
@@ -109,22 +116,22 @@ _ADVICE = {
 }
 
 
-def _judgement(answer: Answer, base_url: str) -> tuple[bool, str]:
-    kind = verdict(answer.status)
+def _judgement(answer: Response, base_url: str) -> tuple[bool, str]:
+    kind = classify_status(answer.status)
     said = f" It says: {answer.message}" if answer.message else ""
-    if answer.is_html and kind is not Verdict.MISCONFIGURED:
+    if answer.is_html and kind is not ResponseClass.MISCONFIGURED:
         return False, (
             f"{base_url} answered {answer.status} with a page for people, which an Ingest API does not: it may be the "
             "login page of a proxy. Check the address and what is before it."
         )
-    if kind is Verdict.ACCEPTED:
+    if kind is ResponseClass.ACCEPTED:
         return True, f"{base_url} accepted the token."
-    if kind is Verdict.REFUSED:
+    if kind is ResponseClass.REFUSED:
         return True, (
             f"{base_url} was reached and did not refuse the token, but would not take an empty batch ({answer.status})."
             f" Push one query to be sure.{said}"
         )
-    if kind is Verdict.LATER:
+    if kind is ResponseClass.LATER:
         return False, f"{base_url} cannot take queries now ({answer.status}). Try again later.{said}"
     return False, explain(answer, base_url)
 

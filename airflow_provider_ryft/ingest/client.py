@@ -30,7 +30,7 @@ from airflow_provider_ryft.exceptions import (
     ServerUnavailableError,
 )
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import Answer, NoAnswer, Secret, Transport
+from airflow_provider_ryft.ingest.transport import NoResponseError, Response, SecretStr, Transport
 
 PATH = "/ingest/push/queries"
 DEFAULT_BASE_URL = "https://ingest.ryft.io"
@@ -41,10 +41,10 @@ _REFUSED = frozenset({400, 422})
 _TOO_LARGE = 413
 
 # How many queries from all over a batch must be refused alike before it is believed that all of them would be.
-_ENOUGH = 16
+BISECTION_SAMPLE = 16
 
 
-class Verdict(Enum):
+class ResponseClass(Enum):
     """The class of an answer."""
 
     ACCEPTED = "accepted"
@@ -54,19 +54,19 @@ class Verdict(Enum):
     MISCONFIGURED = "misconfigured"
 
 
-def verdict(status: int) -> Verdict:
+def classify_status(status: int) -> ResponseClass:
     """Put an HTTP status into its class."""
     if 200 <= status < 300:
-        return Verdict.ACCEPTED
+        return ResponseClass.ACCEPTED
     if status in _LATER:
-        return Verdict.LATER
+        return ResponseClass.LATER
     if status in _REFUSED:
-        return Verdict.REFUSED
-    return Verdict.TOO_LARGE if status == _TOO_LARGE else Verdict.MISCONFIGURED
+        return ResponseClass.REFUSED
+    return ResponseClass.TOO_LARGE if status == _TOO_LARGE else ResponseClass.MISCONFIGURED
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedQuery:
     """A query that the server will not take.
 
     :param line: the query as it was sent
@@ -102,7 +102,7 @@ class PushResult:
     """
 
     accepted: int = 0
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedQuery] = field(default_factory=list)
     requests: int = 0
     retries: int = 0
     bytes: int = 0
@@ -145,8 +145,8 @@ class IngestClient:
         allow_http: bool = False,
     ) -> None:
         # Before anything can be raised: a traceback may show local variables.
-        token, base_url = Secret.stripped(token), Secret.stripped(base_url)
-        proxies = {scheme: Secret(proxy) for scheme, proxy in (proxies or {}).items()}
+        token, base_url = SecretStr.stripped(token), SecretStr.stripped(base_url)
+        proxies = {scheme: SecretStr(proxy) for scheme, proxy in (proxies or {}).items()}
         limits = {
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
@@ -187,7 +187,7 @@ class IngestClient:
         """Close the connection; the next push opens a new one."""
         self._transport.close()
 
-    def check(self, seconds: float) -> Answer:
+    def check(self, seconds: float) -> Response:
         """Send an empty batch, once, and return what the server says: no query is invented, nothing is stored.
 
         :param seconds: how long to wait for it
@@ -214,7 +214,7 @@ class IngestClient:
 
         :param lines: each query as :meth:`Query.encode() <airflow_provider_ryft.ingest.query.Query.encode>` gives it
         """
-        return _Push(self, deadline).run(lines)
+        return Push(self, deadline).run(lines)
 
 
 def _encoded(query: object) -> bytes:
@@ -225,7 +225,7 @@ def _encoded(query: object) -> bytes:
     return query.encode()
 
 
-class _Push:
+class Push:
     """One push: its result so far, and its deadline."""
 
     def __init__(self, client: IngestClient, deadline: float | None) -> None:
@@ -236,6 +236,7 @@ class _Push:
         self.ends = self.started
 
     def run(self, lines: Iterable[bytes]) -> PushResult:
+        """Push all of it."""
         try:
             for batch in self._batches(lines):
                 self.ends = time.monotonic() + self.client.deadline if self.overall is None else self.overall
@@ -264,10 +265,10 @@ class _Push:
         Level by level, not depth first: the groups of one level come from all over the batch, so that a cluster of bad
         queries is not taken for a server that refuses everything.
         """
-        alone: list[Refused] = []
+        alone: list[RefusedQuery] = []
         groups = [batch]
         while groups:
-            refused: list[tuple[list[bytes], Answer]] = []
+            refused: list[tuple[list[bytes], Response]] = []
             for group in groups:
                 answer = self._refusal(group)
                 if answer is None:
@@ -275,20 +276,20 @@ class _Push:
                 if len(group) > 1:
                     refused.append((group, answer))
                     continue
-                alone.append(Refused(group[0], answer.status, answer.message))
-                if len(alone) == min(_ENOUGH, len(batch)) > 1 and not self.client._has_accepted:
+                alone.append(RefusedQuery(group[0], answer.status, answer.message))
+                if len(alone) == min(BISECTION_SAMPLE, len(batch)) > 1 and not self.client._has_accepted:
                     self._stop_if_alike(alone)
             groups = self._taken_apart(refused)
         self.result.refused += alone
 
-    def _taken_apart(self, refused: list[tuple[list[bytes], Answer]]) -> list[list[bytes]]:
+    def _taken_apart(self, refused: list[tuple[list[bytes], Response]]) -> list[list[bytes]]:
         """Return the groups of the next level."""
-        if len(refused) >= _ENOUGH and not self.client._has_accepted:
+        if len(refused) >= BISECTION_SAMPLE and not self.client._has_accepted:
             # Everything was refused so far: one of each group tells sooner than halves whether that's true of all.
             return [group[:1] for group, _ in refused] + [group[1:] for group, _ in refused]
         return [half for group, answer in refused for half in _halves(group, by_bytes=answer.status == _TOO_LARGE)]
 
-    def _stop_if_alike(self, alone: list[Refused]) -> None:
+    def _stop_if_alike(self, alone: list[RefusedQuery]) -> None:
         """Stop when it is the contract that is wrong, not single queries: these are good, and are kept.
 
         :param alone: refused queries from all over a batch, none of which a server that never accepted anything took
@@ -305,25 +306,25 @@ class _Push:
             status=status,
         )
 
-    def _refusal(self, group: list[bytes]) -> Answer | None:
+    def _refusal(self, group: list[bytes]) -> Response | None:
         """Send one group; return the answer if it is refused, ``None`` if it was accepted."""
         body = b"[" + b",".join(group) + b"]"
         answer = self._final_answer(body)
-        kind = verdict(answer.status)
-        if kind is Verdict.MISCONFIGURED or (kind is Verdict.ACCEPTED and answer.is_html):
+        kind = classify_status(answer.status)
+        if kind is ResponseClass.MISCONFIGURED or (kind is ResponseClass.ACCEPTED and answer.is_html):
             raise MisconfiguredError(explain(answer, self.client.base_url), self.result, status=answer.status)
-        if kind is Verdict.ACCEPTED:
+        if kind is ResponseClass.ACCEPTED:
             self.result.accepted += len(group)
             self.client._has_accepted = True
             return None
-        if kind is Verdict.TOO_LARGE and len(group) > 1:
+        if kind is ResponseClass.TOO_LARGE and len(group) > 1:
             self.client.max_batch_bytes = min(self.client.max_batch_bytes, len(body) // 2)
         return answer
 
-    def _final_answer(self, body: bytes) -> Answer:
+    def _final_answer(self, body: bytes) -> Response:
         """Post a body, again and again while the answer is *later*, until the deadline."""
         retrying = Retrying(
-            retry=retry_if_exception_type(_Later),
+            retry=retry_if_exception_type(RetryLater),
             wait=_wait,
             stop=self._would_end_too_late,
             before_sleep=self._count_retry,
@@ -331,7 +332,7 @@ class _Push:
         )
         try:
             return retrying(self._attempt, body)
-        except _Later as later:
+        except RetryLater as later:
             raise ServerUnavailableError(
                 f"{self.client.base_url} could not take the queries in time: {later}. They are good; push them later.",
                 self.result,
@@ -339,18 +340,18 @@ class _Push:
                 retry_after=later.retry_after,
             ) from None
 
-    def _attempt(self, body: bytes) -> Answer:
+    def _attempt(self, body: bytes) -> Response:
         left = self.ends - time.monotonic()
         if left <= 0:
-            raise _Later("the deadline passed before they could be sent")
+            raise RetryLater("the deadline passed before they could be sent")
         self.result.requests += 1
         self.result.bytes += len(body)
         try:
             answer = self.client._transport.post(body, left)
-        except NoAnswer as error:
-            raise _Later(str(error)) from None
-        if verdict(answer.status) is Verdict.LATER:
-            raise _Later(f"it answered {answer.status} {answer.message}".rstrip(" ."), answer)
+        except NoResponseError as error:
+            raise RetryLater(str(error)) from None
+        if classify_status(answer.status) is ResponseClass.LATER:
+            raise RetryLater(f"it answered {answer.status} {answer.message}".rstrip(" ."), answer)
         return answer
 
     def _would_end_too_late(self, state: RetryCallState) -> bool:
@@ -360,10 +361,10 @@ class _Push:
         self.result.retries += 1
 
 
-class _Later(Exception):  # noqa: N818  # a verdict, not an error
+class RetryLater(Exception):  # noqa: N818  # a verdict, not an error
     """An attempt that a later one may cure; never leaves this module."""
 
-    def __init__(self, message: str, answer: Answer | None = None) -> None:
+    def __init__(self, message: str, answer: Response | None = None) -> None:
         super().__init__(message)
         self.status = answer.status if answer else None
         self.retry_after = answer.retry_after if answer else None
@@ -375,7 +376,7 @@ _jitter = wait_random_exponential(multiplier=0.25, max=30)
 def _wait(state: RetryCallState) -> float:
     """Wait with full jitter, and at least as long as the server asks."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, _Later) else None
+    asked = error.retry_after if isinstance(error, RetryLater) else None
     return max(_jitter(state), asked or 0.0)
 
 
@@ -388,18 +389,18 @@ def _halves(group: list[bytes], *, by_bytes: bool) -> tuple[list[bytes], list[by
     return group[:middle], group[middle:]
 
 
-def _reasons(alone: list[Refused]) -> set[tuple[int, str]]:
+def _reasons(alone: list[RefusedQuery]) -> set[tuple[int, str]]:
     """Reduce refusals to what is not particular to one query or request: without ids, and without numbers."""
     ids = "|".join(re.escape(refused.query_id) for refused in alone)
     particular = re.compile(rf"(?<!\w)({ids})(?!\w)|[\w-]*[0-9][\w-]*")
     return {(refused.status, particular.sub("", refused.message)) for refused in alone}
 
 
-def explain(answer: Answer, base_url: str) -> str:
+def explain(answer: Response, base_url: str) -> str:
     """Say in a sentence or two what an answer of the class *misconfigured* means and what to do about it."""
     status = answer.status
     words = f" It says: {answer.message}" if answer.message else ""
-    if verdict(status) is Verdict.ACCEPTED:
+    if classify_status(status) is ResponseClass.ACCEPTED:
         return (
             f"{base_url} answered {status} with a page for people, which an Ingest API does not: it may be the login "
             "page of a proxy. Check the address and what is before it."

@@ -11,7 +11,7 @@ from airflow_provider_ryft.ingest.fields import QUERY, Field, Number, QueryState
 _GAPS = ("query_id", "query", "timestamp", "duration_ms")
 
 
-class Stencil:
+class QueryTemplate:
     """What many queries have in common, checked and written once; what it lacks is checked and written for each.
 
     :param context: where they ran: the attributes of a :class:`~airflow_provider_ryft.ingest.query.QueryContext`
@@ -49,26 +49,26 @@ class Stencil:
     def encode(self, query_id: str, query: str, timestamp: str, duration_ms: Number) -> bytes:
         """Return one query as :meth:`Query.encode` would.
 
-        :param query_id: as :func:`written_id` gives it
-        :param query: as :func:`written_text` gives it
-        :param timestamp: as :func:`written_time` gives it
+        :param query_id: as :func:`json_id` gives it
+        :param query: as :func:`json_text` gives it
+        :param timestamp: as :func:`json_time` gives it
         :param duration_ms: as it is
         :raises InvalidQueryError: for a duration that the API would not take
         """
         return (self._form % (query_id, query, timestamp, _written(_DURATION, duration_ms))).encode()
 
 
-def written_id(query_id: str) -> str:
+def json_id(query_id: str) -> str:
     """Check and write the id of a query."""
     return _written(_ID, query_id)
 
 
-def written_text(query: str) -> str:
+def json_text(query: str) -> str:
     """Check and write the text of a query."""
     return _written(_TEXT, query)
 
 
-def written_time(timestamp: datetime) -> str:
+def json_time(timestamp: datetime) -> str:
     """Check and write when a query started."""
     if type(timestamp) is datetime and timestamp.tzinfo is timezone.utc:
         return _TIME.write(timestamp)  # most are in UTC, and what is less than a millisecond is not written anyway

@@ -40,7 +40,7 @@ _HOST_LENGTH = 253
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the server said.
 
     :param status: the HTTP status
@@ -57,7 +57,7 @@ class Answer:
     location: str = ""
 
 
-class NoAnswer(RyftError):  # noqa: N818  # named after what happened
+class NoResponseError(RyftError):  # named after what happened
     """The server did not answer.
 
     :param kind: ``timeout``, ``name``, ``tls``, ``proxy`` or ``connection``
@@ -68,18 +68,18 @@ class NoAnswer(RyftError):  # noqa: N818  # named after what happened
         super().__init__(message)
         self.kind = kind
 
-    def __reduce__(self) -> tuple[type[NoAnswer], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[NoResponseError], tuple[str, str]]:
         """Let the error cross a process boundary, which calls the constructor with ``args`` otherwise."""
         return type(self), (self.kind, str(self))
 
 
-class Secret(str):
+class SecretStr(str):
     """Text that a traceback with local variables, or the ``repr`` of a dict of headers, does not show."""
 
     __slots__ = ()
 
     @classmethod
-    def stripped(cls, text: object) -> Secret:
+    def stripped(cls, text: object) -> SecretStr:
         """Take the white space off a secret that was pasted with it; what is not text is empty."""
         return cls(text.strip()) if isinstance(text, str) else cls()
 
@@ -102,8 +102,8 @@ class Transport:
 
     def __init__(
         self,
-        token: Secret,
-        base_url: Secret,
+        token: SecretStr,
+        base_url: SecretStr,
         path: str,
         *,
         timeout: tuple[float, float],
@@ -134,7 +134,7 @@ class Transport:
         self._session: requests.Session | None = None
         self._pid = os.getpid()
 
-    def post(self, body: bytes, seconds: float) -> Answer:
+    def post(self, body: bytes, seconds: float) -> Response:
         """Post a JSON body and return the answer.
 
         The request runs in a thread of its own, because nothing else bounds all of it: looking up a name, a proxy, a
@@ -190,23 +190,23 @@ class _Request:
         self._transport = transport
         self._session = session
         self._body = body
-        self._answer: Answer | None = None
-        self._error: NoAnswer | None = None
-        self._timeout: NoAnswer | None = None
+        self._answer: Response | None = None
+        self._error: NoResponseError | None = None
+        self._timeout: NoResponseError | None = None
         self.has_ended = threading.Event()
 
     def run(self) -> None:
         try:
             self._post()
-        except NoAnswer as error:
+        except NoResponseError as error:
             self._error = error
         except requests.RequestException as error:
             self._error = _no_answer(error)
         except OSError:  # what requests raises before it does anything
             bundle = "verify, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
-            self._error = NoAnswer("tls", f"the CA bundle to check its certificate with is not there ({bundle})")
+            self._error = NoResponseError("tls", f"the CA bundle to check its certificate with is not there ({bundle})")
         except Exception as error:  # a driver's bug is an answer that did not come, not a thread that dies unseen
-            self._error = NoAnswer("connection", f"the request failed with {type(error).__name__}")
+            self._error = NoResponseError("connection", f"the request failed with {type(error).__name__}")
         finally:
             self.has_ended.set()
 
@@ -232,16 +232,16 @@ class _Request:
 
     def give_up(self, seconds: float) -> None:
         """Settle that there is no answer, before hanging up makes one of half an answer, or of a broken connection."""
-        self._timeout = NoAnswer("timeout", f"it did not answer within {seconds:.3g} seconds")
+        self._timeout = NoResponseError("timeout", f"it did not answer within {seconds:.3g} seconds")
 
-    def outcome(self) -> Answer:
+    def outcome(self) -> Response:
         """Return the answer, once the request has ended or was given up."""
         if self._answer is not None and self._timeout is None:
             return self._answer
-        raise self._timeout or self._error or NoAnswer("connection", "the request ended without an outcome")
+        raise self._timeout or self._error or NoResponseError("connection", "the request ended without an outcome")
 
 
-def _read(response: requests.Response, token: str) -> Answer:
+def _read(response: requests.Response, token: str) -> Response:
     """Read an answer; a 2xx counts only when it has arrived whole, because a broken one confirms nothing."""
     body = b""
     broken = False
@@ -253,9 +253,9 @@ def _read(response: requests.Response, token: str) -> Answer:
     except (HTTPError, OSError):
         broken = True
     if broken and 200 <= response.status_code < 300:
-        raise NoAnswer("connection", "the connection broke in the middle of its answer")
+        raise NoResponseError("connection", "the connection broke in the middle of its answer")
     is_html = "html" in response.headers.get("Content-Type", "").lower() and body.lstrip().startswith(b"<")
-    return Answer(
+    return Response(
         status=response.status_code,
         message="(an HTML page)" if is_html else _message(body, token),
         retry_after=retry_after(response.headers.get("Retry-After")),
@@ -279,7 +279,7 @@ def retry_after(value: str | None) -> float | None:
         return None
 
 
-def _checked_token(token: Secret) -> Secret:
+def _checked_token(token: SecretStr) -> SecretStr:
     """Return a token that can be sent; no error says what it is."""
     if not token:
         raise ConfigurationError("The ingest token is empty, or no text. Put the token that Ryft gave you there.")
@@ -290,7 +290,7 @@ def _checked_token(token: Secret) -> Secret:
     return token
 
 
-def _checked_address(text: Secret) -> SplitResult:
+def _checked_address(text: SecretStr) -> SplitResult:
     """Split the base address; complete it with https where it has no scheme."""
     if re.search("[@?#]", text):  # there may be a password in it: this error, and its local variables, don't show it
         raise ConfigurationError(
@@ -341,7 +341,7 @@ def _location(value: str, token: str) -> str:
     return f"{address.scheme}://{host}" if address.scheme else host
 
 
-def _no_answer(error: requests.RequestException) -> NoAnswer:
+def _no_answer(error: requests.RequestException) -> NoResponseError:
     """Say in our own words what happened: the library's carry addresses of proxies with their passwords."""
     causes = _causes(error)
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
@@ -349,20 +349,20 @@ def _no_answer(error: requests.RequestException) -> NoAnswer:
         isinstance(cause, ProxySchemeUnknown) for cause in causes
     ):
         status = re.search(r"Tunnel connection failed: ([0-9]{3})", " ".join(map(str, causes)))
-        return NoAnswer("proxy", f"the proxy answered {status[1]}" if status else "the proxy could not be used")
+        return NoResponseError("proxy", f"the proxy answered {status[1]}" if status else "the proxy could not be used")
     if tls is not None or isinstance(error, requests.exceptions.SSLError):
         reason = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "unknown reason"
-        return NoAnswer("tls", f"the TLS handshake failed ({reason})")
+        return NoResponseError("tls", f"the TLS handshake failed ({reason})")
     if isinstance(error, InvalidURL) or any(isinstance(cause, socket.gaierror) for cause in causes):
-        return NoAnswer("name", "its name could not be looked up")
+        return NoResponseError("name", "its name could not be looked up")
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return NoAnswer("timeout", "it did not accept a connection in time")
+        return NoResponseError("timeout", "it did not accept a connection in time")
     if isinstance(error, requests.exceptions.Timeout):
-        return NoAnswer("timeout", "it accepted the connection and did not answer in time")
+        return NoResponseError("timeout", "it accepted the connection and did not answer in time")
     reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
     if reason is None and any(map(_is_garbage, causes)):
         reason = "what it answered is not HTTP"
-    return NoAnswer("connection", f"the connection failed ({reason or 'it was closed without an answer'})")
+    return NoResponseError("connection", f"the connection failed ({reason or 'it was closed without an answer'})")
 
 
 def _is_garbage(cause: BaseException) -> bool:
@@ -393,13 +393,13 @@ class _Handle:
 
     def _new_conn(self) -> Any:
         opened = super()._new_conn()  # type: ignore[misc]
-        self.let_go()
+        self.release()
         self._handle = opened.dup()
         if self._is_hung_up:
-            self.hang_up()
+            self.abort()
         return opened
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """End what the connection does now, and whatever it begins."""
         self._is_hung_up = True
         handle = self._handle
@@ -407,7 +407,7 @@ class _Handle:
             with suppress(OSError):
                 handle.shutdown(socket.SHUT_RDWR)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close the second handle."""
         handle, self._handle = self._handle, None
         if handle is not None:
@@ -459,7 +459,7 @@ class _LastConnection:
     def _get_conn(self, timeout: float | None = None) -> Any:
         before, self.in_use = self.in_use, super()._get_conn(timeout)  # type: ignore[misc]
         if before is not None and before is not self.in_use:
-            before.let_go()
+            before.release()
         return self.in_use
 
 
@@ -487,7 +487,7 @@ class _Adapter(HTTPAdapter):
 def _hang_up(session: requests.Session) -> None:
     """End a request that is still running in its thread: without this a server that drips keeps the thread for ever."""
     for connection in _in_use(session):
-        connection.hang_up()
+        connection.abort()
     _close(session)
 
 
@@ -497,7 +497,7 @@ def _close(session: requests.Session) -> None:
     with suppress(Exception):  # of another thread that uses it still
         session.close()
     for connection in connections:
-        connection.let_go()
+        connection.release()
 
 
 def _in_use(session: requests.Session) -> list[_Handle]:

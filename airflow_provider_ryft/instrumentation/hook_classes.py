@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from airflow_provider_ryft.capture import session
-from airflow_provider_ryft.capture.hook_call import Kind
+from airflow_provider_ryft.capture.hook_call import MethodKind
 from airflow_provider_ryft.guard import survive
 from airflow_provider_ryft.instrumentation import wrappers
 from airflow_provider_ryft.instrumentation.sql_arguments import takes_statements
@@ -33,11 +33,11 @@ _INERT = frozenset({"bulk_dump", "bulk_load", "get_first", "get_pandas_df", "get
 _SUBMITTERS = frozenset({("SnowflakeSqlApiHook", "execute_query")})
 
 _SUPPORTING: dict[str, Callable[[Any], Any]] = {
-    "_generate_insert_sql": wrappers.observe_generating,
-    "_run_command": wrappers.observe_command,
-    "get_conn": wrappers.observe_connecting,
-    "get_cursor": wrappers.observe_cursor,
-    "get_sqlalchemy_engine": wrappers.observe_engine,
+    "_generate_insert_sql": wrappers.wrap_generate_insert_sql,
+    "_run_command": wrappers.wrap_run_command,
+    "get_conn": wrappers.wrap_get_conn,
+    "get_cursor": wrappers.wrap_get_cursor,
+    "get_sqlalchemy_engine": wrappers.wrap_get_sqlalchemy_engine,
 }
 _LINEAGE = "send_sql_hook_lineage"
 _STATIC = ("split_sql_string", "strip_sql_string")
@@ -85,7 +85,7 @@ def patch_hooks(patches: Patches, base: type) -> None:
     """
     patches.replace(base, "__init__", functools.partial(_at_creation, base, patches))
     for name in _STATIC:
-        patches.replace(base, name, wrappers.observe_split)
+        patches.replace(base, name, wrappers.wrap_split)
     known: set[type] = set()
     for hook_class in (base, *_subclasses(base)):
         _try_parts(patches, base, hook_class, known)
@@ -107,8 +107,8 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
         try:
             if type(self) not in known:
                 _try_parts(patches, base, type(self), known)
-            if session.task is not None:
-                session.task.prepare()
+            if session.active is not None:
+                session.active.prepare()
         except BaseException as fault:
             survive(fault)
         original(self, *args, **kwargs)
@@ -147,18 +147,18 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
             patches.replace(hook_class, name, _SUPPORTING[name])
         elif name.startswith("_"):
             if yields and _LINEAGE in _names_in(function.__code__):
-                patches.replace(hook_class, name, wrappers.observe_fetching)
+                patches.replace(hook_class, name, wrappers.wrap_row_generator)
         elif not (hook_class is base and name in _INERT) and (
             issubclass(hook_class, base) or takes_statements(function)
         ):
             names = _names_in(function.__code__)
             kind = _kind(hook_class.__name__, name, names)
             if yields and kind is not None:
-                kind = None if kind is Kind.ROWS else Kind.CHUNKS
+                kind = None if kind is MethodKind.ROWS else MethodKind.CHUNKS
             if kind is not None:
                 # What the base class does is always seen; so is every insert whose text is generated.
                 silent = hook_class is not base and "_generate_insert_sql" not in names
-                wrap = functools.partial(wrappers.observe_call, kind=kind, reports_silence=silent)
+                wrap = functools.partial(wrappers.wrap_public_method, kind=kind, reports_silence=silent)
                 patches.replace(hook_class, name, wrap)
 
 
@@ -183,31 +183,31 @@ def _yields(function: Any) -> bool:
     return bool(getattr(code, "co_flags", 0) & inspect.CO_GENERATOR)
 
 
-def _kind(hook_class: str, method: str, names: set[str]) -> Kind | None:
+def _kind(hook_class: str, method: str, names: set[str]) -> MethodKind | None:
     """Return what a public method does; ``None`` if it runs no statements.
 
     :param names: what the code of the method names
     """
     tells_lineage = _LINEAGE in names
     if (hook_class, method) in _SUBMITTERS:
-        return Kind.SUBMIT
+        return MethodKind.SUBMIT
     if "send_hook_lineage_for_bq_job" in names or (hook_class, method) == ("BigQueryHook", "get_df"):
-        return Kind.JOB
+        return MethodKind.JOB
     if method in _CHUNK_METHODS:
-        return Kind.CHUNKS
+        return MethodKind.CHUNKS
     if method in _ROW_METHODS:
-        return Kind.ROWS
+        return MethodKind.ROWS
     if method in _SCRIPT_METHODS:
-        return Kind.SCRIPT
+        return MethodKind.SCRIPT
     if method in _STATEMENT_METHODS:
-        return Kind.STATEMENT
+        return MethodKind.STATEMENT
     if method not in _RUN_METHODS:
-        return Kind.SCRIPT if tells_lineage else None
+        return MethodKind.SCRIPT if tells_lineage else None
     if "_run_command" in names or not (tells_lineage or "execute" in names):
-        return Kind.DELEGATE
+        return MethodKind.DELEGATE
     if method != "run":
-        return Kind.STATEMENT
-    return Kind.SCRIPT if tells_lineage else Kind.BATCH
+        return MethodKind.STATEMENT
+    return MethodKind.SCRIPT if tells_lineage else MethodKind.BATCH
 
 
 def _names_in(code: CodeType) -> set[str]:

@@ -27,7 +27,7 @@ def listen(module: ModuleType) -> Callable[[], None]:
 
     @functools.wraps(original)
     def get_hook_lineage_collector() -> Any:
-        return _Listening(original) if session.task is not None else original()
+        return ForwardingCollector(original) if session.active is not None else original()
 
     def undo() -> None:
         if module.__dict__.get(_NAME) is get_hook_lineage_collector:
@@ -37,7 +37,7 @@ def listen(module: ModuleType) -> Callable[[], None]:
     return undo
 
 
-class _Listening:
+class ForwardingCollector:
     """Stands for the collector while a task is observed."""
 
     def __init__(self, original: Callable[[], Any]) -> None:
@@ -47,8 +47,9 @@ class _Listening:
         return getattr(self._original(), name)
 
     def add_extra(self, context: Any, key: str, value: Any) -> Any:
+        """Forward to the collector what a hook reports, having heard it."""
         try:
-            correlation.told_lineage(context, value)
+            correlation.on_lineage(context, value)
         except BaseException as fault:
             survive(fault)
         return self._original().add_extra(context=context, key=key, value=value)

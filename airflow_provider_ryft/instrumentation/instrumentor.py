@@ -1,9 +1,9 @@
 """Observes the SQL statements of a task where Airflow's hooks run them.
 
 :func:`install` costs next to nothing until ``common.sql`` is imported, and then wraps methods of its hooks once;
-between :func:`start` and :func:`stop` they tell a :class:`~airflow_provider_ryft.capture.statement.Recorder` of every
-statement. Outside, and in every process but the task's own, they do nothing. Nothing here ever changes what a hook
-does, returns or raises.
+between :func:`start` and :func:`stop` they notify a
+:class:`~airflow_provider_ryft.capture.statement.StatementProcessor` of every statement. Outside, and in every
+process but the task's own, they do nothing. Nothing here ever changes what a hook does, returns or raises.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from airflow_provider_ryft.capture import session
-from airflow_provider_ryft.capture.hook_call import thread
-from airflow_provider_ryft.capture.statement import Recorder
+from airflow_provider_ryft.capture.hook_call import call_stack
+from airflow_provider_ryft.capture.statement import StatementProcessor
 from airflow_provider_ryft.guard import survive
-from airflow_provider_ryft.instrumentation.post_import_hook import ImportHook
+from airflow_provider_ryft.instrumentation.post_import_hook import PostImportHook
 
 _HOOKS = "airflow.providers.common.sql.hooks.sql"
 _LINEAGE = "airflow.providers.common.sql.hooks.lineage"
@@ -41,7 +41,7 @@ def install() -> None:
 def uninstall() -> None:
     """Put everything back as it was."""
     global _heard, _patched
-    session.cease()
+    session.deactivate()
     _import_hook.remove()
     _lineage_import_hook.remove()
     while _undo:
@@ -49,15 +49,15 @@ def uninstall() -> None:
     _heard = _patched = None
 
 
-def start(recorder: Recorder) -> None:
+def start(recorder: StatementProcessor) -> None:
     """Observe this process for a task.
 
     :param recorder: who is told of each statement; whatever it raises, the task does not notice
     """
     try:
         install()
-        session.observe(recorder)
-        thread.clear()  # what another task left behind must not swallow a statement of this one
+        session.activate(recorder)
+        call_stack.clear()  # what another task left behind must not swallow a statement of this one
     except BaseException as fault:
         survive(fault)
 
@@ -68,8 +68,8 @@ def stop() -> None:
     A statement that is still running, on a thread that outlives the task, stays without an end.
     """
     try:
-        session.cease()
-        thread.clear()
+        session.deactivate()
+        call_stack.clear()
     except BaseException as fault:
         survive(fault)
 
@@ -113,10 +113,10 @@ def _observe_lookup(original: Any) -> Any:
 
 
 def _note_lookup(conn_id: Any, connection: Any) -> None:
-    here = session.current()
+    here = session.active_session()
     if here is not None and isinstance(conn_id, str):
         here.connections[conn_id] = connection
 
 
-_import_hook = ImportHook(_HOOKS, _patch)
-_lineage_import_hook = ImportHook(_LINEAGE, _listen)
+_import_hook = PostImportHook(_HOOKS, _patch)
+_lineage_import_hook = PostImportHook(_LINEAGE, _listen)

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_ryft.guard import survive
 
 
-class ImportHook:
+class PostImportHook:
     """Calls back once a module has been imported.
 
     :param name: the module

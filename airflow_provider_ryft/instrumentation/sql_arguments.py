@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from airflow_provider_ryft.capture.dbapi import statement_text
-from airflow_provider_ryft.capture.hook_call import Kind
+from airflow_provider_ryft.capture.hook_call import MethodKind
 
 _SQL_PARAMETERS = ("sql", "hql", "query_or_table", "queries")
 _OTHER_PARAMETERS = ("rows", "configuration")
@@ -33,7 +33,7 @@ def _parameters(function: FunctionType) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
-def reader(function: FunctionType, kind: Kind) -> Reader:
+def reader(function: FunctionType, kind: MethodKind) -> Reader:
     """Return how to read the statements from a call's arguments.
 
     :param function: the method
@@ -50,7 +50,7 @@ def reader(function: FunctionType, kind: Kind) -> Reader:
     sql_parameter = next((name for name in _SQL_PARAMETERS if name in positions), None)
 
     def read(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        if kind is Kind.ROWS:
+        if kind is MethodKind.ROWS:
             table, fields = (argument(name, args, kwargs) for name in ("table", "target_fields"))
             return [_insert_text(table, fields)]
         if sql_parameter is None and "configuration" in positions:

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from airflow_provider_ryft.capture import correlation, session
 from airflow_provider_ryft.capture.dbapi import is_done
-from airflow_provider_ryft.capture.session import Running
+from airflow_provider_ryft.capture.session import StatementRun
 from airflow_provider_ryft.guard import survive
 
 _observed: WeakSet[Any] = WeakSet()
@@ -30,7 +30,7 @@ def observe_engine(engine: Any, hook: Any) -> None:
 
     def execute(cursor: Any, statement: str, _parameters: Any, context: Any) -> None:
         try:
-            if session.task is not None:
+            if session.active is not None:
                 _begin(hook, cursor, statement, context)
         except BaseException as fault:
             survive(fault)
@@ -52,7 +52,7 @@ def _begin(hook: Any, cursor: Any, statement: str, context: Any) -> None:
     if _is_of_the_dialect(context.dialect):
         return
     _end_waiting(context.root_connection.info, lambda running: is_done(running.cursor))
-    running = correlation.enter_statement(hook, statement, cursor, _driver_connection(cursor), is_part=True)
+    running = correlation.start_statement(hook, statement, cursor, _driver_connection(cursor), is_part=True)
     if running is not None:
         setattr(context, _MARK, running)
 
@@ -82,10 +82,10 @@ def _is_of_the_dialect(dialect: Any) -> bool:
 def _after(connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
     try:
         running = _running(context)
-        if running is not None and correlation.lasts(running):
+        if running is not None and correlation.is_still_running(running):
             _wait(running, connection, context)
         elif running is not None:
-            correlation.leave_statement(running, None)
+            correlation.finish_statement(running, None)
     except BaseException as fault:
         survive(fault)
 
@@ -93,10 +93,10 @@ def _after(connection: Any, _cursor: Any, _statement: str, _parameters: Any, con
 def _on_error(failure: Any) -> None:
     try:
         running = _running(failure.execution_context)
-        if running is not None and running.answered:
-            running.settle(failure.original_exception)
+        if running is not None and running.returned:
+            running.finish_open_result(failure.original_exception)
         elif running is not None:
-            correlation.leave_statement(running, failure.original_exception)
+            correlation.finish_statement(running, failure.original_exception)
     except BaseException as fault:
         survive(fault)
 
@@ -109,19 +109,19 @@ def _returned(_driver_connection: Any, record: Any) -> None:
         survive(fault)
 
 
-def _running(context: Any) -> Running | None:
+def _running(context: Any) -> StatementRun | None:
     return context.__dict__.pop(_MARK, None) if context is not None else None
 
 
-def _wait(running: Running, connection: Any, context: Any) -> None:
+def _wait(running: StatementRun, connection: Any, context: Any) -> None:
     """Let a statement run on while its result is read; SQLAlchemy says when that fails, and not when it is over."""
-    running.answer()
-    running.observation.unfinished.add(running)
+    running.mark_returned()
+    running.session.unfinished.add(running)
     setattr(context, _MARK, running)
     connection.info.setdefault(_MARK, []).append(running)
 
 
-def _end_waiting(info: dict[str, Any], has_ended: Callable[[Running], bool]) -> None:
+def _end_waiting(info: dict[str, Any], has_ended: Callable[[StatementRun], bool]) -> None:
     """End what waited on a connection.
 
     :param info: what SQLAlchemy lets others note about a connection

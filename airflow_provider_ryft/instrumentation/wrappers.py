@@ -16,8 +16,8 @@ from types import FunctionType, GeneratorType
 from typing import Any
 
 from airflow_provider_ryft.capture import correlation, session
-from airflow_provider_ryft.capture.hook_call import Call, Kind, thread
-from airflow_provider_ryft.capture.session import Running
+from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, call_stack
+from airflow_provider_ryft.capture.session import StatementRun
 from airflow_provider_ryft.guard import survive
 from airflow_provider_ryft.instrumentation.sql_arguments import Reader, place_of, reader
 
@@ -26,7 +26,7 @@ Method = Callable[..., Any]
 # --- the wrappers of public methods
 
 
-def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Method:
+def wrap_public_method(original: Method, kind: MethodKind, *, reports_silence: bool) -> Method:
     """Wrap a public method.
 
     :param kind: what it does
@@ -34,14 +34,14 @@ def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Meth
     """
     function = inspect.unwrap(original)
     read = reader(function, kind)
-    rows_at = place_of("rows", function) if kind is Kind.ROWS else None
+    rows_at = place_of("rows", function) if kind is MethodKind.ROWS else None
     bound = _caller(original)
 
     @functools.wraps(original)
     def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.task is None:
+        if session.active is None:
             return bound(self, *args, **kwargs)
-        call: Call | None = None
+        call: HookCall | None = None
         try:
             call = _enter(self, kind, read, args, kwargs, reports_silence)
             if call is not None and rows_at is not None:
@@ -57,7 +57,7 @@ def observe_call(original: Method, kind: Kind, *, reports_silence: bool) -> Meth
                 survive(fault)
             raise
         try:
-            if kind is Kind.CHUNKS and call is not None and inspect.isgenerator(result):
+            if kind is MethodKind.CHUNKS and call is not None and inspect.isgenerator(result):
                 result = _leave_for_chunks(call, result)
             else:
                 _leave(call, None)
@@ -76,42 +76,45 @@ def _caller(original: Any) -> Method:
 
 
 def _enter(
-    hook: Any, kind: Kind, read: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], reports_silence: bool
-) -> Call | None:
-    if kind is Kind.JOB:
+    hook: Any, kind: MethodKind, read: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], reports_silence: bool
+) -> HookCall | None:
+    if kind is MethodKind.JOB:
         nowait = kwargs.get("nowait", args[4] if len(args) > 4 else False)
-        kind = Kind.SUBMIT if nowait else kind
-    return correlation.enter_call(hook, kind, read(args, kwargs), reports_silence=reports_silence)
+        kind = MethodKind.SUBMIT if nowait else kind
+    return correlation.start_call(hook, kind, read(args, kwargs), reports_silence=reports_silence)
 
 
-def _leave(call: Call | None, error: BaseException | None) -> None:
+def _leave(call: HookCall | None, error: BaseException | None) -> None:
     if call is not None:
-        correlation.leave_call(call, error)
+        correlation.finish_call(call, error)
 
 
-def _leave_for_chunks(call: Call, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+def _leave_for_chunks(call: HookCall, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     correlation.suspend_call(call)
     return _through(generator, call)
 
 
-def _through(generator: Generator[Any, Any, Any], call: Call) -> Generator[Any, Any, Any]:
-    return (yield from _Steps(generator, call))
+def _through(generator: Generator[Any, Any, Any], call: HookCall) -> Generator[Any, Any, Any]:
+    return (yield from TracedGenerator(generator, call))
 
 
-class _Steps(Generator[Any, Any, Any]):
+class TracedGenerator(Generator[Any, Any, Any]):
     """The steps of somebody else's generator, each of them a part of the call that made it."""
 
-    def __init__(self, generator: Generator[Any, Any, Any], call: Call) -> None:
+    def __init__(self, generator: Generator[Any, Any, Any], call: HookCall) -> None:
         self._generator = generator
         self._call = call
 
     def send(self, value: Any) -> Any:
+        """Resume the generator with a value."""
         return self._step(lambda: self._generator.send(value))
 
     def throw(self, *error: Any) -> Any:
+        """Resume the generator with an exception."""
         return self._step(lambda: self._generator.throw(*error))
 
     def close(self) -> None:
+        """Close the generator."""
         self._step(self._generator.close, is_last=True)
 
     def _step(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
@@ -124,13 +127,13 @@ class _Steps(Generator[Any, Any, Any]):
         except BaseException as error:
             try:
                 failure = None if isinstance(error, (StopIteration, GeneratorExit)) else error
-                correlation.leave_call(self._call, failure)
+                correlation.finish_call(self._call, failure)
             except BaseException as fault:
                 survive(fault)
             raise
         try:
             if is_last:
-                correlation.leave_call(self._call, None)
+                correlation.finish_call(self._call, None)
             else:
                 correlation.pause_call(self._call)
         except BaseException as fault:
@@ -139,7 +142,7 @@ class _Steps(Generator[Any, Any, Any]):
 
 
 def _timing_rows(
-    call: Call, place: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+    call: HookCall, place: int, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a call's arguments, in which an iterator of rows that the caller works for is timed."""
     if place < len(args):
@@ -147,51 +150,56 @@ def _timing_rows(
     return args, {**kwargs, "rows": _timed(kwargs["rows"], call)} if "rows" in kwargs else kwargs
 
 
-def _timed(rows: Any, call: Call) -> Any:
+def _timed(rows: Any, call: HookCall) -> Any:
     """Return what does the same as an iterator; one that may have more to it than that, or nothing to do, is left."""
-    if type(rows) in (GeneratorType, _RowsOfGenerator):
-        return _RowsOfGenerator(rows, call)
-    return _Rows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
+    if type(rows) in (GeneratorType, TimedRowGenerator):
+        return TimedRowGenerator(rows, call)
+    return TimedRows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
 
 
-class _Rows(Iterator[Any]):
+class TimedRows(Iterator[Any]):
     """The caller's rows: while they are made the insert waits, and what runs meanwhile is no part of it."""
 
-    def __init__(self, rows: Any, call: Call) -> None:
+    def __init__(self, rows: Any, call: HookCall) -> None:
         self._rows = rows
         self._call = call
 
     def __next__(self) -> Any:
         call = self._call
         began = perf_counter()
-        call.reading = True
+        call.reading_rows = True
         try:
             return next(self._rows)
         finally:
-            call.reading = False
+            call.reading_rows = False
             elapsed = perf_counter() - began
             call.clock += elapsed
             if call.running is not None:
                 call.running.clock += elapsed
 
 
-class _RowsOfGenerator(_Rows, Generator[Any, Any, Any]):
+class TimedRowGenerator(TimedRows, Generator[Any, Any, Any]):
     """The rows of the caller's generator, which is closed when somebody closes it, and not before."""
 
     def send(self, value: Any) -> Any:
+        """Resume the generator with a value."""
         return self._rows.send(value)
 
     def throw(self, *error: Any) -> Any:
+        """Resume the generator with an exception."""
         return self._rows.throw(*error)
 
     def close(self) -> None:
+        """Close the generator."""
         self._rows.close()
 
 
-_LAZY_ITERATORS = frozenset({_Rows, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap})
+_LAZY_ITERATORS = frozenset(
+    {TimedRows, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap}
+)
 
 
-class _Fetched(_RowsOfGenerator):
+class FetchedRows(TimedRowGenerator):
     """The rows of a hook's own generator: the time until it is asked for more is not that of its next statement."""
 
     def __next__(self) -> Any:
@@ -202,15 +210,15 @@ class _Fetched(_RowsOfGenerator):
 # --- the wrappers of what public methods are made of
 
 
-def observe_command(original: Method) -> Method:
+def wrap_run_command(original: Method) -> Method:
     """Wrap ``_run_command(cur, sql_statement, parameters)``."""
     bound = _caller(original)
 
     @functools.wraps(original)
     def _run_command(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.task is None:
+        if session.active is None:
             return bound(self, *args, **kwargs)
-        running: Running | None = None
+        running: StatementRun | None = None
         try:
             running = _begin_command(self, args, kwargs)
         except BaseException as fault:
@@ -220,13 +228,13 @@ def observe_command(original: Method) -> Method:
         except BaseException as error:
             try:
                 if running is not None:
-                    correlation.leave_statement(running, error)
+                    correlation.finish_statement(running, error)
             except BaseException as fault:
                 survive(fault)
             raise
         try:
             if running is not None:
-                correlation.leave_statement(running, None)
+                correlation.finish_statement(running, None)
         except BaseException as fault:
             survive(fault)
         return result
@@ -234,26 +242,26 @@ def observe_command(original: Method) -> Method:
     return _run_command
 
 
-def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Running | None:
+def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementRun | None:
     cursor = args[0] if args else kwargs.get("cur")
     sql = args[1] if len(args) > 1 else kwargs.get("sql_statement")
-    running = correlation.enter_statement(hook, sql, cursor, getattr(cursor, "connection", cursor))
+    running = correlation.start_statement(hook, sql, cursor, getattr(cursor, "connection", cursor))
     if running is not None:
-        thread.push(running)
+        call_stack.push(running)
     return running
 
 
-def observe_connecting(original: Method) -> Method:
+def wrap_get_conn(original: Method) -> Method:
     """Wrap ``get_conn()``: with its connection in hand, a method that executes by itself begins to do so."""
-    return _noting(original, Call.connected_to)
+    return _noting(original, HookCall.connected_to)
 
 
-def observe_cursor(original: Method) -> Method:
+def wrap_get_cursor(original: Method) -> Method:
     """Wrap ``get_cursor()``."""
-    return _noting(original, Call.use)
+    return _noting(original, HookCall.use)
 
 
-def observe_engine(original: Method) -> Method:
+def wrap_get_sqlalchemy_engine(original: Method) -> Method:
     """Wrap ``get_sqlalchemy_engine()``: what the engine runs is told by SQLAlchemy's own events."""
     bound = _caller(original)
 
@@ -261,7 +269,7 @@ def observe_engine(original: Method) -> Method:
     def get_sqlalchemy_engine(self: Any, *args: Any, **kwargs: Any) -> Any:
         engine = bound(self, *args, **kwargs)
         try:
-            if session.current() is not None:
+            if session.active_session() is not None:
                 from airflow_provider_ryft.instrumentation.sqlalchemy_events import observe_engine
 
                 observe_engine(engine, self)
@@ -272,23 +280,23 @@ def observe_engine(original: Method) -> Method:
     return get_sqlalchemy_engine
 
 
-def observe_generating(original: Method) -> Method:
+def wrap_generate_insert_sql(original: Method) -> Method:
     """Wrap ``_generate_insert_sql()``: what the hook's dialect asks the engine on the way is nobody's query."""
     bound = _caller(original)
 
     @functools.wraps(original)
     def _generate_insert_sql(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.task is None:
+        if session.active is None:
             return bound(self, *args, **kwargs)
         try:
-            correlation.mute(+1)
+            correlation.suppress_capture(+1)
         except BaseException as fault:
             survive(fault)
         try:
             sql = bound(self, *args, **kwargs)
         finally:
             try:
-                correlation.mute(-1)
+                correlation.suppress_capture(-1)
             except BaseException as fault:
                 survive(fault)
         try:
@@ -306,7 +314,7 @@ def _generated(hook: Any, sql: Any) -> None:
         call.begin_generated(sql)
 
 
-def observe_fetching(original: Method) -> Method:
+def wrap_row_generator(original: Method) -> Method:
     """Wrap a generator that executes one statement after the other and yields their rows."""
     bound = _caller(original)
 
@@ -316,7 +324,7 @@ def observe_fetching(original: Method) -> Method:
         try:
             call = correlation.innermost_call(self)
             if call is not None and len(call.texts) > 1:
-                return _Fetched(generator, call)
+                return FetchedRows(generator, call)
         except BaseException as fault:
             survive(fault)
         return generator
@@ -324,7 +332,7 @@ def observe_fetching(original: Method) -> Method:
     return fetching
 
 
-def _noting(original: Method, note: Callable[[Call, Any], None]) -> Method:
+def _noting(original: Method, note: Callable[[HookCall, Any], None]) -> Method:
     """Wrap a method that hands something to the public method around it."""
     bound = _caller(original)
 
@@ -342,7 +350,7 @@ def _noting(original: Method, note: Callable[[Call, Any], None]) -> Method:
     return noted
 
 
-def observe_split(original: Any) -> Any:
+def wrap_split(original: Any) -> Any:
     """Wrap a static method that cuts a text into statements, or the end off a statement."""
     function = original.__func__ if isinstance(original, staticmethod) else original
 
@@ -350,7 +358,7 @@ def observe_split(original: Any) -> Any:
     def split(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         try:
-            if session.task is not None:
+            if session.active is not None:
                 correlation.note_split(result)
         except BaseException as fault:
             survive(fault)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.listener import metrics
-from airflow_provider_ryft.outbox.journal import Journal, Kept
+from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
-    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
-    from airflow_provider_ryft.shipping.shipper import Shipped
+    from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
+    from airflow_provider_ryft.shipping.shipper import ShippingResult
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,11 @@ def _if_slow(do: Callable[[], None]) -> Iterator[None]:
         timer.cancel()
 
 
-class UnconfiguredError(RyftError):
+class ConnectionMissingError(RyftError):
     """Nobody made the connection to Ryft, so nobody wants anything reported."""
 
 
-class Delivery:
+class TaskDelivery:
     """Delivers a journal, and says in one line what became of it.
 
     :param settings: the options of ``[ryft]``
@@ -70,7 +70,7 @@ class Delivery:
         outbox: Outbox,
         journal: Journal,
         tags: Mapping[str, str],
-        store: StoreOutbox | None = None,
+        store: ObjectStoreOutbox | None = None,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
@@ -78,10 +78,10 @@ class Delivery:
         self._tags = tags
         self._store = store
         self._ends = 0.0
-        self._shipped: Shipped | None = None
-        self._closed: Kept | None = None  # of a task that goes on
+        self._shipped: ShippingResult | None = None
+        self._closed: CloseResult | None = None  # of a task that goes on
         self._is_unconfigured = False
-        self._goes_on = False
+        self._continues_later = False
 
     def run(self, captured: int, *, goes_on: bool = False) -> None:
         """Deliver, within ``[ryft] delivery_timeout``; what is not delivered then stays in the outbox.
@@ -89,9 +89,9 @@ class Delivery:
         :param captured: how many statements the journal is about
         :param goes_on: whether the task goes on in another process, so that all of it must be left to that one
         """
-        self._goes_on = goes_on
+        self._continues_later = goes_on
         if self._settings.delivery == "outbox" and self._store is None:
-            self._tell_closed(captured, self._journal.close(synced=not goes_on), _LEFT_TO_OTHERS)
+            self._log_closed(captured, self._journal.close(synced=not goes_on), _LEFT_TO_OTHERS)
             return
         started = monotonic()
         patience = self._settings.delivery_timeout
@@ -110,16 +110,16 @@ class Delivery:
                 self._settings.conn_id,
             )
         elif self._closed is not None:
-            self._tell_closed(captured, self._closed, _GOES_ON)
+            self._log_closed(captured, self._closed, _GOES_ON)
         elif self._shipped is None:
-            self._tell(captured, kept=captured, problem="time was up")
+            self._log_summary(captured, kept=captured, problem="time was up")
         else:
             shipped = self._shipped
-            self._tell(
+            self._log_summary(
                 captured,
-                reported=shipped.accepted - shipped.of_others,
-                of_others=shipped.of_others,
-                by_others=shipped.by_others,
+                reported=shipped.accepted - shipped.from_earlier_tasks,
+                of_others=shipped.from_earlier_tasks,
+                by_others=shipped.sent_by_other_tasks,
                 refused=shipped.refused,
                 kept=shipped.kept,
                 stored=shipped.stored,
@@ -132,29 +132,29 @@ class Delivery:
             self._keep(_LEFT_TO_OTHERS)
             return
         try:
-            if self._goes_on:
-                self._leave()
+            if self._continues_later:
+                self._leave_to_next_task()
                 return
-            from airflow_provider_ryft.shipping.shipper import flush
+            from airflow_provider_ryft.shipping.shipper import flush_journal
 
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.opens_in() else self._client()
             with _if_slow(self._store.get_ready) if self._store else nullcontext():
-                self._shipped = flush(
+                self._shipped = flush_journal(
                     self._outbox,
                     self._journal,
                     lambda: client or self._client(),
                     deadline=self._settings.delivery_timeout,
                     store=self._store,
                 )
-        except UnconfiguredError as error:
+        except ConnectionMissingError as error:
             self._without_connection(str(error))
         except RyftError as error:
             self._keep(str(error))
         except Exception as error:
             self._keep(f"the delivery failed with {type(error).__name__}")  # whose message may hold anything
 
-    def _leave(self) -> None:
+    def _leave_to_next_task(self) -> None:
         """Leave the journal to the next task that ends."""
         if not self._outbox.state.read().last_success:
             self._client()  # nobody may want it
@@ -164,9 +164,9 @@ class Delivery:
             self._keep(_GOES_ON)
 
     def _keep(self, problem: str) -> None:
-        from airflow_provider_ryft.shipping.shipper import keep
+        from airflow_provider_ryft.shipping.shipper import keep_journal
 
-        self._shipped = keep(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
+        self._shipped = keep_journal(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
 
     def _without_connection(self, problem: str) -> None:
         """Forget the journal, unless this machine once delivered one, or can't remember whether it did.
@@ -189,12 +189,12 @@ class Delivery:
         try:
             return RyftIngestHook(self._settings.conn_id).get_conn()
         except AirflowNotFoundException:
-            raise UnconfiguredError(f"There is no connection {self._settings.conn_id!r}.") from None
+            raise ConnectionMissingError(f"There is no connection {self._settings.conn_id!r}.") from None
 
-    def _tell_closed(self, captured: int, closed: Kept, problem: str) -> None:
-        self._tell(captured, kept=closed.kept, lost=closed.lost, problem=problem)
+    def _log_closed(self, captured: int, closed: CloseResult, problem: str) -> None:
+        self._log_summary(captured, kept=closed.kept, lost=closed.lost, problem=problem)
 
-    def _tell(
+    def _log_summary(
         self,
         captured: int,
         *,

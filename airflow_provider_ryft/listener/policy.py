@@ -53,7 +53,7 @@ def _mark(obj: AnyObject, *, reported: bool) -> AnyObject:
     return obj
 
 
-class Policy:
+class ReportingPolicy:
     """Decides by the options and by the marks in the DAG's code.
 
     :param settings: the options of ``[ryft]``
@@ -66,7 +66,7 @@ class Policy:
         self._connections = _pattern(settings.exclude_connections)
         self._types = _pattern(settings.exclude_connection_types)
 
-    def wants_task(self, task: Any) -> bool:
+    def includes_task(self, task: Any) -> bool:
         """Tell whether any statement of a task may be reported.
 
         :param task: the operator that runs, as its task instance holds it
@@ -76,7 +76,7 @@ class Policy:
         mark = _mark_of(task)
         return mark if mark is not None else not self._selective
 
-    def wants_statement(self, statement: Statement) -> bool:
+    def includes_statement(self, statement: Statement) -> bool:
         """Tell whether a statement of a task that is reported may be reported.
 
         :param statement: its connection id and the type of its connection decide
@@ -86,9 +86,13 @@ class Policy:
         if self._types is None:
             return True
         connection, hook = statement.connection, statement.hook
-        from airflow_provider_ryft.query_builder.connection_context import dialect
+        from airflow_provider_ryft.query_builder.connection_context import sql_dialect
 
-        types = [getattr(connection, "conn_type", None), getattr(hook, "conn_type", None), dialect(connection, hook)]
+        types = [
+            getattr(connection, "conn_type", None),
+            getattr(hook, "conn_type", None),
+            sql_dialect(connection, hook),
+        ]
         return not _matches(self._types, types)
 
 

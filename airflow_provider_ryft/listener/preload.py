@@ -29,7 +29,7 @@ _wanted: set[str] = set()
 _thread: threading.Thread | None = None
 
 
-def warm_up(*modules: str, then: Callable[[], object] | None = None) -> None:
+def preload(*modules: str, then: Callable[[], object] | None = None) -> None:
     """Import modules on a thread, one after the other; each only once.
 
     :param modules: their full names
@@ -65,7 +65,7 @@ def _import(modules: Iterable[str], then: Callable[[], object] | None, before: t
         log.debug("What follows the imports failed: %s", type(error).__name__)
 
 
-def wait() -> None:
+def wait_for_imports() -> None:
     """Wait until what was asked for so far is done, or for some seconds at the most."""
     thread = _thread
     if thread is not None and thread is not threading.current_thread():
@@ -73,4 +73,4 @@ def wait() -> None:
             thread.join(_PATIENCE)
 
 
-os.register_at_fork(before=wait)
+os.register_at_fork(before=wait_for_imports)

@@ -24,7 +24,7 @@ class TaskListener:
         """Begin a report."""
         from airflow_provider_ryft.listener import task_report
 
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
 
     @hookimpl
     @guarded

@@ -20,8 +20,8 @@ from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
 from airflow_provider_ryft.guard import guarded, survive
 from airflow_provider_ryft.instrumentation import instrumentor
-from airflow_provider_ryft.listener.policy import Policy
-from airflow_provider_ryft.listener.preload import wait, warm_up
+from airflow_provider_ryft.listener.policy import ReportingPolicy
+from airflow_provider_ryft.listener.preload import preload, wait_for_imports
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,31 +34,31 @@ _FOR_DELIVERY = ("airflow_provider_ryft.shipping.shipper", "airflow_provider_ryf
 _OVER = frozenset({"failed", "removed", "skipped", "success", "up_for_retry", "upstream_failed"})
 _SUBMITTED = "airflow_provider_ryft.extractors.submissions"
 
-_current: Report | None = None
+_current: TaskReport | None = None
 
 
-def begin(task_instance: Any) -> None:
+def start_report(task_instance: Any) -> None:
     """Observe a task that starts in this process, if it is one to report.
 
     :param task_instance: Airflow's, of the task
     """
     global _current
-    leave()
+    flush_report()
     settings = _settings()
     if settings.disabled or not runs_here(task_instance):
         return
-    policy = Policy(settings)
-    if not policy.wants_task(task_instance.task):
+    policy = ReportingPolicy(settings)
+    if not policy.includes_task(task_instance.task):
         return
     if _SUBMITTED in sys.modules:
         sys.modules[_SUBMITTED].forget()
     if FAILS_EARLY:
         _at_exit()
-    _current = Report(settings, policy, task_instance)
+    _current = TaskReport(settings, policy, task_instance)
     instrumentor.start(_current)
 
 
-def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
+def finish_report(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     """Deliver what was observed of a task whose outcome is known.
 
     :param task_instance: Airflow's, of the task; another one than was begun here is none of our business
@@ -76,7 +76,7 @@ def end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
         report.deliver()
 
 
-def leave() -> None:
+def flush_report() -> None:
     """Deliver what was observed of a task of whose outcome no more is told: it is deferred, rescheduled or killed."""
     report = _take(None)
     if report is not None:
@@ -91,10 +91,10 @@ def leave() -> None:
 @functools.cache
 def _at_exit() -> None:
     """Deliver the last task of a process that runs tasks by itself; one that a worker forks ends with no such call."""
-    atexit.register(guarded(leave))
+    atexit.register(guarded(flush_report))
 
 
-def _take(key: object) -> Report | None:
+def _take(key: object) -> TaskReport | None:
     """End the observation and return its report: that of a task, or whichever there is."""
     global _current
     report = _current
@@ -137,7 +137,7 @@ def _submitted(
     return [] if module is None else list(module.take(task, described, error=error, has_ended=has_ended))
 
 
-class _Pen:
+class StatementWriter:
     """What the statements of a task are written down with.
 
     :param settings: the options of ``[ryft]``
@@ -146,17 +146,17 @@ class _Pen:
 
     def __init__(self, settings: Settings, task_instance: Any) -> None:
         from airflow_provider_ryft import configured_outbox
-        from airflow_provider_ryft.query_builder.builder import Describer, TaskFacts
+        from airflow_provider_ryft.query_builder.builder import QueryBuilder, TaskFacts
 
         facts = TaskFacts.of(task_instance)
         self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}
-        self.describer = Describer(settings, facts)
+        self.builder = QueryBuilder(settings, facts)
         self.outbox = configured_outbox.local(settings)
         self.store = configured_outbox.store(settings)
         self.journal = self.outbox.journal()
 
 
-class Report:
+class TaskReport:
     """Takes note of the statements of one try of one task, and delivers them at its end.
 
     :param settings: the options of ``[ryft]``
@@ -164,7 +164,7 @@ class Report:
     :param task_instance: Airflow's, of the task
     """
 
-    def __init__(self, settings: Settings, policy: Policy, task_instance: Any) -> None:
+    def __init__(self, settings: Settings, policy: ReportingPolicy, task_instance: Any) -> None:
         self.key = _key(task_instance)
         self.pid = os.getpid()
         self.error: Any = None  # what it failed with, where that is told before the task's end
@@ -175,58 +175,58 @@ class Report:
         self._next_method = getattr(task_instance, "next_method", None)
         self._event = resumed_with(task_instance)
         self._policy = policy
-        self._pen: _Pen | None = None
+        self._writer: StatementWriter | None = None
         # Reentrant, because a signal's handler may run SQL in the middle of a count, or of making the pen.
         self._lock = threading.RLock()
-        self._pen_lock = threading.RLock()
+        self._writer_lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         self._ignored: set[str] = set()
 
-    def prepare(self) -> None:
+    def on_hook_created(self) -> None:
         """Get ready for statements, which will not be long in coming."""
-        warm_up(*_FOR_STATEMENTS, then=lambda: self._take_pen().describer.get_ready())
+        preload(*_FOR_STATEMENTS, then=lambda: self._take_writer().builder.get_ready())
 
-    def begin(self, statement: Statement) -> None:
+    def on_start(self, statement: Statement) -> None:
         """Write down that a statement begins: what will be reported if this process dies before its end."""
-        if not self._policy.wants_statement(statement):
+        if not self._policy.includes_statement(statement):
             self._ignored.add(statement.query_id)
             return
         is_first = self._count("captured") == 1
         if is_first:
-            wait()  # two threads that import get no further than one
-        pen = self._pen or self._take_pen()
-        pen.journal.begin(statement.query_id, pen.describer.begun(statement))
+            wait_for_imports()  # two threads that import get no further than one
+        pen = self._writer or self._take_writer()
+        pen.journal.begin(statement.query_id, pen.builder.build_interrupted(statement))
         if is_first and self._settings.delivery == "inline":
-            warm_up(*_FOR_DELIVERY)
+            preload(*_FOR_DELIVERY)
 
-    def end(self, statement: Statement) -> None:
+    def on_end(self, statement: Statement) -> None:
         """Write down how a statement ended."""
         if statement.query_id in self._ignored:
             self._ignored.discard(statement.query_id)
             return
         if statement.error is not None:
             self._count("failed")
-        pen = self._pen or self._take_pen()
-        pen.journal.end(statement.query_id, pen.describer.ended(statement))
+        pen = self._writer or self._take_writer()
+        pen.journal.end(statement.query_id, pen.builder.build_finished(statement))
         statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
 
-    def drop(self, statement: Statement) -> None:
+    def on_discard(self, statement: Statement) -> None:
         """Forget a statement that was not run after all."""
         if statement.query_id in self._ignored:
             self._ignored.discard(statement.query_id)
             return
         with self._lock:
             self._counts["captured"] -= 1
-        pen = self._pen or self._take_pen()
-        pen.describer.forget(statement)
+        pen = self._writer or self._take_writer()
+        pen.builder.discard(statement)
         pen.journal.end(statement.query_id, None)
         statement.hook = statement.connection = statement.error = None
 
-    def _take_pen(self) -> _Pen:
-        with self._pen_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
-            if self._pen is None:
-                self._pen = _Pen(self._settings, self._task_instance)
-            return self._pen
+    def _take_writer(self) -> StatementWriter:
+        with self._writer_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
+            if self._writer is None:
+                self._writer = StatementWriter(self._settings, self._task_instance)
+            return self._writer
 
     def add_operator(self, error: Any, *, skipped: bool = False) -> None:
         """Add what the operator ran without a hook that is observed.
@@ -244,7 +244,7 @@ class Report:
             since = getattr(self._task_instance, "start_date", None)
             started_at = since if isinstance(since, datetime) and since.tzinfo else self._started_at
             error = error if error is None or isinstance(error, BaseException) else RuntimeError(str(error))
-            described = operators.statements(
+            described = operators.extract_statements(
                 task,
                 error=error,
                 started_at=started_at,
@@ -254,8 +254,8 @@ class Report:
             )
             others = _submitted(task, described, error=error, has_ended=not skipped)
             for statement in (*described, *others):
-                self.begin(statement)
-                self.end(statement)
+                self.on_start(statement)
+                self.on_end(statement)
         except BaseException as fault:
             survive(fault)
 
@@ -268,8 +268,8 @@ class Report:
             is_deferred = self._is_deferred()
             task = self._task_instance.task if is_deferred else None
             for statement in _submitted(task, (), error=None, has_ended=is_deferred):
-                self.begin(statement)
-                self.end(statement)
+                self.on_start(statement)
+                self.on_end(statement)
         except BaseException as fault:
             survive(fault)
 
@@ -285,12 +285,12 @@ class Report:
         """Deliver what there is within the time that it may take; what is not delivered then is kept."""
         if not self._counts:
             return  # no statement has begun
-        from airflow_provider_ryft.listener.delivery import Delivery
+        from airflow_provider_ryft.listener.delivery import TaskDelivery
         from airflow_provider_ryft.listener.metrics import count
 
-        pen = self._take_pen()
+        pen = self._take_writer()
         count("captured", self._counts["captured"], pen.tags)
-        delivery = Delivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
+        delivery = TaskDelivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
         delivery.run(self._counts["captured"], goes_on=self._goes_on())
 
     def _goes_on(self) -> bool:

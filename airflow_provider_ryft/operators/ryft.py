@@ -20,7 +20,7 @@ from airflow_provider_ryft.exceptions import (
 )
 from airflow_provider_ryft.hooks.ryft import RyftIngestHook
 from airflow_provider_ryft.ingest.query import Query, QueryContext
-from airflow_provider_ryft.shipping.shipper import ship
+from airflow_provider_ryft.shipping.shipper import ship_outbox
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -172,7 +172,7 @@ class RyftShipOutboxOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:  # noqa: ARG002  # the base class's argument
         """Send what is there, orphans of killed tasks included."""
         outbox = configured_outbox.find(self.path, settings.read())
-        shipped = ship(outbox, RyftIngestHook(self.ryft_conn_id).get_conn, deadline=self.timeout)
+        shipped = ship_outbox(outbox, RyftIngestHook(self.ryft_conn_id).get_conn, deadline=self.timeout)
         left = outbox.stats().ready.queries
         self.log.info(
             "Ryft accepted %d queries from %s and refused %d; %d are left.",

@@ -22,7 +22,7 @@ def number(value: object) -> float:
 
 
 @dataclass(frozen=True)
-class Pauses:
+class BreakerPolicy:
     """How long a server is left alone.
 
     :param failures: after how many failures in a row
@@ -46,7 +46,7 @@ class Gate(Enum):
 
 
 @dataclass(frozen=True)
-class Breaker:
+class CircuitBreaker:
     """What is known of the server.
 
     :param failures: in a row
@@ -65,7 +65,7 @@ class Breaker:
     reason: str = ""
 
     @classmethod
-    def from_json(cls, value: object) -> Breaker:
+    def from_json(cls, value: object) -> CircuitBreaker:
         """Read a breaker from decoded JSON; what makes no sense is as in a new one."""
         found = value if isinstance(value, dict) else {}
         kept: dict[str, Any] = {}
@@ -75,7 +75,7 @@ class Breaker:
             kept["reason"] = found["reason"]
         return cls(**kept)
 
-    def gate(self, now: float, pauses: Pauses) -> Gate:
+    def gate(self, now: float, pauses: BreakerPolicy) -> Gate:
         """Tell whether something may be posted now."""
         if self.opens_in(now, pauses) > 0:
             return Gate.SHUT
@@ -83,16 +83,18 @@ class Breaker:
             return Gate.OPEN
         return Gate.SHUT if 0 < self.probe_until - now <= pauses.probe else Gate.PROBE
 
-    def opens_in(self, now: float, pauses: Pauses) -> float:
+    def opens_in(self, now: float, pauses: BreakerPolicy) -> float:
         """Return the seconds until something may be posted; 0 if it may."""
         waits = (self.until - now, self.not_before - now)
         return max((wait for wait in waits if 0 < wait <= pauses.longest), default=0.0)
 
-    def probing(self, now: float, pauses: Pauses) -> Breaker:
+    def probing(self, now: float, pauses: BreakerPolicy) -> CircuitBreaker:
         """Give one process the right to try."""
         return replace(self, probe_until=now + pauses.probe)
 
-    def failed(self, now: float, pauses: Pauses, reason: str, retry_after: float | None = None) -> Breaker:
+    def failed(
+        self, now: float, pauses: BreakerPolicy, reason: str, retry_after: float | None = None
+    ) -> CircuitBreaker:
         """Count a failure.
 
         Those that arrive during a pause were on their way before it, and are no news: sixteen tasks that fail at once
@@ -110,8 +112,8 @@ class Breaker:
         if failures < pauses.failures and not self.pauses:
             return replace(self, failures=failures, not_before=asked, reason=reason)
         pause = min(pauses.first * 2.0 ** min(self.pauses, 30), pauses.longest) * random.uniform(0.75, 1.0)
-        return Breaker(failures, self.pauses + 1, now + pause, asked, 0.0, reason)
+        return CircuitBreaker(failures, self.pauses + 1, now + pause, asked, 0.0, reason)
 
-    def misconfigured(self, now: float, pauses: Pauses, reason: str) -> Breaker:
+    def misconfigured(self, now: float, pauses: BreakerPolicy, reason: str) -> CircuitBreaker:
         """Take note that a person has to act."""
-        return Breaker(self.failures + 1, max(self.pauses, 1), now + pauses.longest, 0.0, 0.0, reason)
+        return CircuitBreaker(self.failures + 1, max(self.pauses, 1), now + pauses.longest, 0.0, 0.0, reason)

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, READY, Folder
-from airflow_provider_ryft.outbox.records import SENT, Name, record, replay
+from airflow_provider_ryft.outbox.directory import CLAIMED, READY, OutboxDirectory
+from airflow_provider_ryft.outbox.records import SENT, SegmentName, record, replay
 
 # Each claimed segment is an open file, of which a process may have 1024 by default.
 MAX_CLAIMS = 64
 
 
 @dataclass(eq=False)
-class Segment:
+class ClaimedSegment:
     """A segment that is ours for now.
 
     :param name: its name
@@ -28,27 +28,27 @@ class Segment:
     :param settled: numbers of those that are settled, which the file does not know yet
     """
 
-    name: Name
+    name: SegmentName
     descriptor: int
     lines: dict[int, bytes]
     size: int
     settled: list[int] = field(default_factory=list)
 
 
-class Claims:
+class SegmentClaims:
     """The segments of one sender: a context manager, which gives back what is not settled at its end.
 
     :param folder: of the outbox
     :param damaged: called with the number of queries that can't be read any more
     """
 
-    def __init__(self, folder: Folder, damaged: Callable[[int], None]) -> None:
+    def __init__(self, folder: OutboxDirectory, damaged: Callable[[int], None]) -> None:
         self._folder = folder
         self._disk = folder.disk
         self._on_damaged = damaged
-        self._held: list[Segment] = []
+        self._held: list[ClaimedSegment] = []
 
-    def __enter__(self) -> Claims:
+    def __enter__(self) -> SegmentClaims:
         return self
 
     def __exit__(
@@ -59,7 +59,7 @@ class Claims:
     def __len__(self) -> int:
         return len(self._held)
 
-    def claim(self, name: Name) -> Segment | None:
+    def claim(self, name: SegmentName) -> ClaimedSegment | None:
         """Take a segment that is ready.
 
         :return: ``None`` if somebody else has it, or there is nothing in it
@@ -81,7 +81,7 @@ class Claims:
             self._disk.close(descriptor)
             raise
         found = replay(data)
-        segment = Segment(name, descriptor, found.lines, len(data))
+        segment = ClaimedSegment(name, descriptor, found.lines, len(data))
         self._held.append(segment)
         if found.damaged:
             self._on_damaged(found.damaged)
@@ -90,7 +90,7 @@ class Claims:
             return None
         return segment
 
-    def settle(self, segment: Segment, numbers: Iterable[int]) -> None:
+    def settle(self, segment: ClaimedSegment, numbers: Iterable[int]) -> None:
         """Forget queries that are in good hands: the server took them, or they are dead letters."""
         for number in numbers:
             del segment.lines[number]
@@ -98,7 +98,7 @@ class Claims:
         if not segment.lines:
             self._remove(segment)
 
-    def give_back(self) -> list[Name]:
+    def give_back(self) -> list[SegmentName]:
         """Move what is not settled to where it came from, and return the names that it has there.
 
         What the disk holds back is adopted by another process.
@@ -108,12 +108,12 @@ class Claims:
             try:
                 names.append(self._give_back(segment))
             except OSError as error:
-                self._folder.complain(error)
+                self._folder.report_disk_error(error)
             finally:
                 self._close(segment)
         return names
 
-    def _give_back(self, segment: Segment) -> Name:
+    def _give_back(self, segment: ClaimedSegment) -> SegmentName:
         records = b"".join(record(SENT, number) for number in segment.settled)
         name = segment.name
         if records:
@@ -123,10 +123,10 @@ class Claims:
         self._disk.replace(claimed, self._folder.file(READY, str(name)))
         return name
 
-    def _remove(self, segment: Segment) -> None:
+    def _remove(self, segment: ClaimedSegment) -> None:
         self._disk.remove(self._folder.file(CLAIMED, str(segment.name)))
         self._close(segment)
 
-    def _close(self, segment: Segment) -> None:
+    def _close(self, segment: ClaimedSegment) -> None:
         self._disk.close(segment.descriptor)
         self._held.remove(segment)

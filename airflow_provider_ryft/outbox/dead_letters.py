@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, Folder
-from airflow_provider_ryft.outbox.records import Name
+from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, OutboxDirectory
+from airflow_provider_ryft.outbox.records import SegmentName
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import Refused
+    from airflow_provider_ryft.ingest.client import RefusedQuery
 
 _QUERY = b',"query":'  # not to be found before the query, because quotes in the server's words are escaped
 
@@ -55,13 +55,13 @@ class DeadLetter:
         return cls(line, int(head["status"]), str(head["message"]), str(head["at"]))
 
 
-def letters_of(refused: Iterable[Refused]) -> list[bytes]:
+def letters_of(refused: Iterable[RefusedQuery]) -> list[bytes]:
     """Return a line for each query that the server refused just now."""
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return [DeadLetter(one.line, one.status, one.message, at).encode() for one in refused]
 
 
-def bury(folder: Folder, refused: Iterable[Refused]) -> None:
+def add_dead_letters(folder: OutboxDirectory, refused: Iterable[RefusedQuery]) -> None:
     """Keep what the server refused.
 
     :raises OSError: if the disk does not take it
@@ -81,7 +81,7 @@ def bury(folder: Folder, refused: Iterable[Refused]) -> None:
         folder.disk.close(descriptor)
 
 
-def read(folder: Folder, name: Name) -> Iterator[DeadLetter]:
+def read(folder: OutboxDirectory, name: SegmentName) -> Iterator[DeadLetter]:
     """Yield the dead letters of a file; lines that are none are skipped."""
     for text in folder.disk.read(folder.file(DEAD, str(name))).split(b"\n"):
         try:

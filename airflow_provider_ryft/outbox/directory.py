@@ -6,8 +6,8 @@ import logging
 import os
 import time
 
-from airflow_provider_ryft.outbox.filesystem import Disk
-from airflow_provider_ryft.outbox.records import Name, this_host
+from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.records import SegmentName, this_host
 
 OPEN = "open"  # journals of processes that run, or died
 READY = "ready"  # segments to be sent
@@ -22,18 +22,18 @@ _GRACE = 3600.0
 log = logging.getLogger(__name__)
 
 
-class Folder:
+class OutboxDirectory:
     """A folder with four folders in it, made when they are first needed.
 
     :param path: of the folder
     :param disk: what does the work
     """
 
-    def __init__(self, path: str, disk: Disk) -> None:
+    def __init__(self, path: str, disk: FileSystem) -> None:
         self.path = path
         self.disk = disk
         self._is_ours = False
-        self.trouble = ""
+        self.disk_problem = ""
 
     def file(self, *names: str) -> str:
         """Return the path of a file below the folder."""
@@ -57,11 +57,11 @@ class Folder:
             if not self._is_ours:
                 self.prepare()
         except OSError as error:
-            self.complain(error)
+            self.report_disk_error(error)
             return False
         return True
 
-    def new(self, place: str, ending: str = "") -> tuple[Name, int]:
+    def new(self, place: str, ending: str = "") -> tuple[SegmentName, int]:
         """Make a file that is locked by this process.
 
         :param place: one of the constants of this module
@@ -72,7 +72,7 @@ class Folder:
         if not self._is_ours:
             self.prepare()
         for _ in range(100):
-            name = Name.new()
+            name = SegmentName.new()
             try:
                 descriptor = self.disk.create_locked(self.file(place, f"{name.stem}{ending}" if ending else str(name)))
             except FileNotFoundError:  # somebody removed the folder
@@ -84,14 +84,14 @@ class Folder:
                 return name, descriptor
         raise FileNotFoundError(2, "somebody removes each file that is made there", self.file(place))
 
-    def names(self, place: str) -> list[Name]:
+    def names(self, place: str) -> list[SegmentName]:
         """Return the names of the files that are there, the oldest first; what is not ours is left out.
 
         :raises OSError: if the folder can't be read
         """
-        return [name for text in self.disk.names(self.file(place)) if (name := Name.parse(text))]
+        return [name for text in self.disk.names(self.file(place)) if (name := SegmentName.parse(text))]
 
-    def orphan(self, name: Name, path: str) -> int | None:
+    def orphan(self, name: SegmentName, path: str) -> int | None:
         """Lock what another process left behind; ``None`` if that process may still be alive.
 
         :param name: of the file, which tells its machine
@@ -108,14 +108,14 @@ class Folder:
         self.disk.close(descriptor)
         return None
 
-    def complain(self, error: OSError) -> str:
+    def report_disk_error(self, error: OSError) -> str:
         """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
-        is_news = not self.trouble
-        self.trouble = (
+        is_news = not self.disk_problem
+        self.disk_problem = (
             f"Ryft's outbox {self.path} can't be used: {error.strerror or error}. Queries stay in memory until their "
             "task ends, and are lost if they can't be delivered by then. Give this user a folder of its own that it "
             "can write to ([ryft] outbox_path)."
         )
         if is_news:
-            log.warning("%s", self.trouble)
-        return self.trouble
+            log.warning("%s", self.disk_problem)
+        return self.disk_problem

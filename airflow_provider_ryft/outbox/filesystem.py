@@ -16,7 +16,7 @@ PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 
 
-class Disk:
+class FileSystem:
     """File operations. Each raises :class:`OSError` when the disk does not do what it was told."""
 
     def make_folder(self, path: str) -> None:

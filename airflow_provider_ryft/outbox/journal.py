@@ -13,8 +13,8 @@ from contextlib import suppress
 from threading import RLock
 from typing import NamedTuple
 
-from airflow_provider_ryft.outbox.directory import OPEN, READY, Folder
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, Name, record, strike_out
+from airflow_provider_ryft.outbox.directory import OPEN, READY, OutboxDirectory
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, strike_out
 
 MAX_QUERIES = 500
 MAX_BYTES = 1 << 20
@@ -22,7 +22,7 @@ _MAX_FILE = 4 << 20
 _MAX_MEMORY = 32 << 20
 
 
-class Kept(NamedTuple):
+class CloseResult(NamedTuple):
     """What became of the queries of a journal that was closed, beside those that were settled.
 
     :param kept: how many are on disk, to be sent later
@@ -47,7 +47,7 @@ class Journal:
     :param lost: called with the number of queries that could neither be delivered nor kept
     """
 
-    def __init__(self, folder: Folder, sealed: Callable[[], object], lost: Callable[[int], object]) -> None:
+    def __init__(self, folder: OutboxDirectory, sealed: Callable[[], object], lost: Callable[[int], object]) -> None:
         self._folder = folder
         self._disk = folder.disk
         self._on_sealed = sealed
@@ -131,7 +131,7 @@ class Journal:
             for number in settled:
                 self._forget(number)
 
-    def close(self, *, synced: bool = True) -> Kept:
+    def close(self, *, synced: bool = True) -> CloseResult:
         """Seal what there is; statements that still run are reported as interrupted. The journal can be used again.
 
         :param synced: whether to wait until all of it would survive a power cut
@@ -144,7 +144,7 @@ class Journal:
                 self._salvage()
             if synced:
                 self._sync()
-            closed = Kept(self._kept, self._lost, frozenset(self._stems))
+            closed = CloseResult(self._kept, self._lost, frozenset(self._stems))
             self._reset()
             return closed
 
@@ -194,7 +194,7 @@ class Journal:
                 self._file.size += len(data)
         except OSError as error:
             self._memory_only = True
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             return False
         return True
 
@@ -228,7 +228,7 @@ class Journal:
         try:
             new = self._create(begun) if begun else None
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             self._try_again_at = self._next + MAX_QUERIES
             return
         if not self._ended:
@@ -259,7 +259,7 @@ class Journal:
                 self._folder.prepare()
             return False
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             return False
         self._kept += len(self._ended) + len(interrupted)
         self._ended.clear()
@@ -302,7 +302,7 @@ class Journal:
             if self._unsynced:
                 self._disk.sync_folder(self._folder.file(READY))
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
 
     def _salvage(self) -> None:
         """Keep what the disk holds already, when it takes no more."""
@@ -331,7 +331,7 @@ class Journal:
 class _File:
     """The journal's file."""
 
-    def __init__(self, name: Name, descriptor: int, size: int) -> None:
+    def __init__(self, name: SegmentName, descriptor: int, size: int) -> None:
         self.name = name
         self.descriptor = descriptor
         self.size = size

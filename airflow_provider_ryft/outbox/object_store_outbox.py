@@ -24,14 +24,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.outbox import dead_letters
-from airflow_provider_ryft.outbox.claims import Claims, Segment
-from airflow_provider_ryft.outbox.directory import DEAD, OPEN, READY, Folder
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.claims import ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.directory import DEAD, OPEN, READY, OutboxDirectory
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.outbox.records import END, Name, record, replay
+from airflow_provider_ryft.outbox.records import END, SegmentName, record, replay
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import Refused
+    from airflow_provider_ryft.ingest.client import RefusedQuery
     from airflow_provider_ryft.outbox.journal import Journal
 
 _MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
@@ -40,7 +40,7 @@ _NEW = 3600.0  # seconds for which an object that is too short is taken for one 
 log = logging.getLogger(__name__)
 
 
-class Store(Disk):
+class ObjectStore(FileSystem):
     """What an object store does of what a disk does; every error is an :class:`OSError` that quotes nothing.
 
     It speaks to fsspec's file system and not through the path's own methods, because those of Airflow's paths note each
@@ -119,7 +119,7 @@ def _translated() -> Iterator[None]:
         raise OSError(errno.EIO, f"the object store failed with {type(error).__name__}") from None
 
 
-class StoreFolder(Folder):
+class StoreFolder(OutboxDirectory):
     """The folders of an outbox in a store, where nothing has to be made beforehand."""
 
     def prepare(self) -> None:
@@ -129,22 +129,22 @@ class StoreFolder(Folder):
         """Say yes; an outbox that is not there is an empty one."""
         return True
 
-    def complain(self, error: OSError) -> str:
+    def report_disk_error(self, error: OSError) -> str:
         """Say what is wrong with the store, in the log only once; nothing else comes of it."""
-        is_news = not self.trouble
+        is_news = not self.disk_problem
         why = "there is no such place" if isinstance(error, FileNotFoundError) else error.strerror
-        self.trouble = (
+        self.disk_problem = (
             f"Ryft's outbox {self.path} can't be used: {why}. What tasks could not "
             "deliver stays on the disks of their machines. Check that the address is right, that its Airflow "
             "connection may list, read, write and delete there, and that fsspec's package for it is installed "
             "([ryft] outbox_path)."
         )
         if is_news:
-            log.warning("%s", self.trouble)
-        return self.trouble
+            log.warning("%s", self.disk_problem)
+        return self.disk_problem
 
 
-class StoreClaims(Claims):
+class StoreClaims(SegmentClaims):
     """The segments that one sender has read. Nobody else is kept from them: a store has no locks.
 
     :param folder: of the outbox
@@ -152,11 +152,11 @@ class StoreClaims(Claims):
     :param damaged: called with the number of queries that can't be read any more
     """
 
-    def __init__(self, folder: Folder, store: Store, damaged: Callable[[int], None]) -> None:
+    def __init__(self, folder: OutboxDirectory, store: ObjectStore, damaged: Callable[[int], None]) -> None:
         super().__init__(folder, damaged)
         self._store = store
 
-    def claim(self, name: Name) -> Segment | None:
+    def claim(self, name: SegmentName) -> ClaimedSegment | None:
         """Read a segment that is ready.
 
         :return: ``None`` if it is gone, or not whole yet, or there is nothing in it
@@ -169,7 +169,7 @@ class StoreClaims(Claims):
         if len(data) < name.size and time.time() - name.created / 1e9 < _NEW:
             return None
         found = replay(data)
-        segment = Segment(name, -1, found.lines, len(data))
+        segment = ClaimedSegment(name, -1, found.lines, len(data))
         self._held.append(segment)
         if found.damaged:
             self._on_damaged(found.damaged)
@@ -178,7 +178,7 @@ class StoreClaims(Claims):
             return None
         return segment
 
-    def _give_back(self, segment: Segment) -> Name:
+    def _give_back(self, segment: ClaimedSegment) -> SegmentName:
         """Put what is left of a segment in its place; one of which nothing was settled is still there."""
         if not segment.settled:
             return segment.name
@@ -190,21 +190,21 @@ class StoreClaims(Claims):
             self._store.remove(self._folder.file(READY, str(segment.name)))
         return name
 
-    def _remove(self, segment: Segment) -> None:
+    def _remove(self, segment: ClaimedSegment) -> None:
         self._store.remove(self._folder.file(READY, str(segment.name)))
         self._close(segment)
 
-    def _close(self, segment: Segment) -> None:
+    def _close(self, segment: ClaimedSegment) -> None:
         self._held.remove(segment)
 
 
-class StoreOutbox(Outbox):
+class ObjectStoreOutbox(Outbox):
     """An outbox in an object store; see the module for what that means.
 
     Its limits are kept by whoever sends from it. What is known of the server, and the counters, are this machine's own.
 
     :param url: of the place, as a person may see it
-    :param connect: gives the place, see :class:`Store`
+    :param connect: gives the place, see :class:`ObjectStore`
     :param local: the outbox on this machine's disk
     :param max_bytes: how much may wait to be sent; the oldest is thrown away then
     :param max_age: for how many seconds
@@ -220,7 +220,7 @@ class StoreOutbox(Outbox):
         max_age: float = 7 * 86400.0,
     ) -> None:
         url = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url.rstrip("/"))
-        store = Store(url, connect)
+        store = ObjectStore(url, connect)
         super().__init__(local.path, max_bytes=max_bytes, max_age=max_age, max_segments=_MAX_SEGMENTS, disk=store)
         self.path = url
         self.state = local.state
@@ -235,15 +235,15 @@ class StoreOutbox(Outbox):
         with suppress(Exception):
             self._store.open()
 
-    def take(self, journal: Journal) -> int:
+    def upload_journal(self, journal: Journal) -> int:
         """Put what is in a journal here, and settle it there; return the number of queries, 0 if that failed."""
         pending = journal.pending()
-        if not pending or not self._put(Name.new(), pending.values()):
+        if not pending or not self._put(SegmentName.new(), pending.values()):
             return 0
         journal.settle(pending)
         return len(pending)
 
-    def take_in(self, *, until: float) -> Counter[str]:
+    def upload_ready(self, *, until: float) -> Counter[str]:
         """Put what is ready on this machine's disk here, the oldest first; return the queries by the stem of a segment.
 
         :param until: when to stop, by the monotonic clock
@@ -262,7 +262,7 @@ class StoreOutbox(Outbox):
                     taken[name.stem] = len(segment.lines)
                     claims.settle(segment, list(segment.lines))
             except OSError as error:
-                self._local.complain(error)
+                self._local.report_disk_error(error)
         return taken
 
     # --- what differs from a folder
@@ -271,7 +271,7 @@ class StoreOutbox(Outbox):
         """Return a journal on this machine's disk."""
         return self._local.journal()
 
-    def claims(self) -> Claims:
+    def claims(self) -> SegmentClaims:
         """Return what a sender reads segments with."""
         return StoreClaims(self._folder, self._store, self._damaged)
 
@@ -282,14 +282,14 @@ class StoreOutbox(Outbox):
 
     def try_writing(self) -> str:
         """Put an object there, read and delete it; return what is wrong, in a few sentences, or nothing."""
-        path = self._folder.file(OPEN, str(Name.new()))
+        path = self._folder.file(OPEN, str(SegmentName.new()))
         try:
             self._store.write(path, b"\n")
             self._store.read(path)
             self._store.remove(path)
         except OSError as error:
-            return self.complain(error)
-        return self.trouble
+            return self.report_disk_error(error)
+        return self.disk_problem
 
     def retry_dead(self) -> int:
         """Make dead letters ready to be sent once more; return the number of queries.
@@ -300,23 +300,23 @@ class StoreOutbox(Outbox):
         for name in self._folder.names(DEAD):
             letters = list(dead_letters.read(self._folder, name))
             # A new name, because with the age of the old one it might be too old to be sent.
-            if letters and not self._put(Name.new(), [letter.line for letter in letters]):
-                raise OSError(self.trouble)
+            if letters and not self._put(SegmentName.new(), [letter.line for letter in letters]):
+                raise OSError(self.disk_problem)
             self._store.remove(self._folder.file(DEAD, str(name)))
             retried += len(letters)
         return retried
 
-    def _bury(self, refused: list[Refused]) -> None:
+    def _bury(self, refused: list[RefusedQuery]) -> None:
         data = b"".join(dead_letters.letters_of(refused))
-        self._store.write(self._folder.file(DEAD, str(Name.new().holding(len(refused), len(data)))), data)
+        self._store.write(self._folder.file(DEAD, str(SegmentName.new().holding(len(refused), len(data)))), data)
 
-    def _put(self, name: Name, lines: Iterable[bytes]) -> bool:
+    def _put(self, name: SegmentName, lines: Iterable[bytes]) -> bool:
         segment = list(lines)
         data = segment_of(segment)
         try:
             self._store.write(self._folder.file(READY, str(name.holding(len(segment), len(data)))), data)
         except OSError as error:
-            self.complain(error)
+            self.report_disk_error(error)
             return False
         return True
 

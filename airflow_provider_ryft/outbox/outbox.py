@@ -23,18 +23,18 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, UNFINISHED, Folder
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, UNFINISHED, OutboxDirectory
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import Journal
-from airflow_provider_ryft.outbox.records import Name, replay, size_of
+from airflow_provider_ryft.outbox.records import SegmentName, replay, size_of
 
 if TYPE_CHECKING:  # what a task does not need before it delivers is imported by then
-    from airflow_provider_ryft.ingest.client import Refused
-    from airflow_provider_ryft.outbox.circuit_breaker import Pauses
-    from airflow_provider_ryft.outbox.claims import Claims
+    from airflow_provider_ryft.ingest.client import RefusedQuery
+    from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
+    from airflow_provider_ryft.outbox.claims import SegmentClaims
     from airflow_provider_ryft.outbox.dead_letters import DeadLetter
-    from airflow_provider_ryft.outbox.shared_state import StateFile
-    from airflow_provider_ryft.outbox.stats import Contents, Stats
+    from airflow_provider_ryft.outbox.shared_state import SharedState
+    from airflow_provider_ryft.outbox.stats import FolderStats, OutboxStats
 
 MAX_DEAD_BYTES = 32 << 20
 MAX_DEAD_AGE = 30 * 86400.0
@@ -65,10 +65,10 @@ class Outbox:
         max_bytes: int = 256 << 20,
         max_age: float = 7 * 86400.0,
         max_segments: int = 10_000,
-        pauses: Pauses | None = None,
+        pauses: BreakerPolicy | None = None,
         clock: Callable[[], float] = time.time,
         patience: float = 0.05,
-        disk: Disk | None = None,
+        disk: FileSystem | None = None,
     ) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.max_bytes = max_bytes
@@ -77,29 +77,29 @@ class Outbox:
         self._clock = clock
         self._pauses = pauses
         self._patience = patience
-        self._disk = disk or Disk()
-        self._folder = Folder(self.path, self._disk)
+        self._disk = disk or FileSystem()
+        self._folder = OutboxDirectory(self.path, self._disk)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
 
     @cached_property
-    def state(self) -> StateFile:
+    def state(self) -> SharedState:
         """What all processes know together."""
-        from airflow_provider_ryft.outbox.circuit_breaker import Pauses
-        from airflow_provider_ryft.outbox.shared_state import StateFile
+        from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
+        from airflow_provider_ryft.outbox.shared_state import SharedState
 
         path = self._folder.file("state.json")
-        return StateFile(path, self._disk, self._clock, self._pauses or Pauses(), self._patience)
+        return SharedState(path, self._disk, self._clock, self._pauses or BreakerPolicy(), self._patience)
 
     @property
-    def trouble(self) -> str:
+    def disk_problem(self) -> str:
         """What is wrong with the disk, in a few sentences; empty if nothing is."""
-        return self._folder.trouble
+        return self._folder.disk_problem
 
-    def complain(self, error: OSError) -> str:
+    def report_disk_error(self, error: OSError) -> str:
         """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
-        return self._folder.complain(error)
+        return self._folder.report_disk_error(error)
 
     def opens_in(self) -> float:
         """Return the seconds until something may be sent; 0 if it may."""
@@ -111,7 +111,7 @@ class Outbox:
         journal.begin("a try", b"{}")
         journal.end("a try", None)
         journal.close()
-        return self.trouble
+        return self.disk_problem
 
     def journal(self) -> Journal:
         """Return a new journal for the statements of this process."""
@@ -119,17 +119,17 @@ class Outbox:
 
     # --- what a sender does
 
-    def ready(self) -> list[Name]:
+    def ready(self) -> list[SegmentName]:
         """Return the names of what waits to be sent, the oldest first."""
         if not self._folder.is_there():
             return []
         try:
             return self._folder.names(READY)
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             return []
 
-    def holds(self, stems: Collection[str]) -> int | None:
+    def count_queries(self, stems: Collection[str]) -> int | None:
         """Return the number of queries that wait, or are being sent, in some files; ``None`` if it can't be told.
 
         :param stems: what the names of the files begin with
@@ -137,17 +137,17 @@ class Outbox:
         try:
             names = [name for place in (READY, CLAIMED) for name in self._folder.names(place)]
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             return None
         return sum(name.queries for name in names if name.stem in stems)
 
-    def claims(self) -> Claims:
+    def claims(self) -> SegmentClaims:
         """Return what a sender takes segments with."""
-        from airflow_provider_ryft.outbox.claims import Claims
+        from airflow_provider_ryft.outbox.claims import SegmentClaims
 
-        return Claims(self._folder, self._damaged)
+        return SegmentClaims(self._folder, self._damaged)
 
-    def bury(self, refused: Iterable[Refused]) -> bool:
+    def add_dead_letters(self, refused: Iterable[RefusedQuery]) -> bool:
         """Keep queries that the server refused as dead letters; tell whether that was possible."""
         letters = list(refused)
         if not letters:
@@ -157,7 +157,7 @@ class Outbox:
         try:
             self._bury(letters)
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
             return False
         self.state.count(refused=len(letters))
         return True
@@ -174,7 +174,7 @@ class Outbox:
             try:
                 adopted += self._adopt(place)
             except OSError as error:
-                self._folder.complain(error)
+                self._folder.report_disk_error(error)
         return adopted
 
     def evict(self) -> int:
@@ -187,7 +187,7 @@ class Outbox:
             buried = self._evict(DEAD, MAX_DEAD_BYTES, MAX_DEAD_AGE)
             evicted.update({f"{reason}_of_dead": count for reason, count in buried.items()})
         except OSError as error:
-            self._folder.complain(error)
+            self._folder.report_disk_error(error)
         if evicted:
             self.state.count(**evicted)
             reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
@@ -198,15 +198,15 @@ class Outbox:
 
     # --- what a person does
 
-    def stats(self) -> Stats:
+    def stats(self) -> OutboxStats:
         """Return what is in the outbox, and what went through it.
 
         :raises OSError: if it can't be read
         """
-        from airflow_provider_ryft.outbox.stats import Stats
+        from airflow_provider_ryft.outbox.stats import OutboxStats
 
         state = self.state.read()
-        return Stats(
+        return OutboxStats(
             running=self._contents(OPEN),
             ready=self._contents(READY),
             claimed=self._contents(CLAIMED),
@@ -240,7 +240,7 @@ class Outbox:
             for letter in letters:
                 journal.end(str(letter.payload.get("queryId")), letter.line)
             if journal.close().lost:
-                raise OSError(self.trouble)
+                raise OSError(self.disk_problem)
             self._disk.remove(self._folder.file(DEAD, str(name)))
             retried += len(letters)
         return retried
@@ -260,15 +260,15 @@ class Outbox:
 
     # --- how
 
-    def _bury(self, refused: list[Refused]) -> None:
+    def _bury(self, refused: list[RefusedQuery]) -> None:
         from airflow_provider_ryft.outbox import dead_letters
 
-        dead_letters.bury(self._folder, refused)
+        dead_letters.add_dead_letters(self._folder, refused)
 
     def _adopt(self, place: str) -> int:
         adopted = 0
         for text in self._disk.names(self._folder.file(place)):
-            name = Name.parse(text.replace(UNFINISHED, ".ndjson"))
+            name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson"))
             if name is None or (place == DEAD and not text.endswith(UNFINISHED)):
                 continue
             path = self._folder.file(place, text)
@@ -281,7 +281,7 @@ class Outbox:
                 self._disk.close(descriptor)
         return adopted
 
-    def _adopt_file(self, name: Name, path: str, descriptor: int) -> int:
+    def _adopt_file(self, name: SegmentName, path: str, descriptor: int) -> int:
         data = self._disk.read(path)
         found = replay(data)
         if not found.lines:
@@ -308,7 +308,7 @@ class Outbox:
         for text in texts:  # the oldest first
             if size <= max_bytes and files <= self.max_segments and text > f"{max(born, 0):020d}":
                 break
-            name = Name.parse(text)
+            name = SegmentName.parse(text)
             if name is None:
                 continue
             reason = "bytes" if size > max_bytes else "number" if files > self.max_segments else "age"
@@ -317,24 +317,24 @@ class Outbox:
                 evicted[f"evicted_for_{reason}"] += name.queries
         return evicted
 
-    def _remove(self, place: str, name: Name) -> bool:
+    def _remove(self, place: str, name: SegmentName) -> bool:
         return self._disk.remove(self._folder.file(place, str(name)))
 
-    def _contents(self, place: str) -> Contents:
-        from airflow_provider_ryft.outbox.stats import Contents
+    def _contents(self, place: str) -> FolderStats:
+        from airflow_provider_ryft.outbox.stats import FolderStats
 
         names = self._folder.names(place)
         if place == OPEN:
             names = [name.holding(*self._measure(name)) for name in names]
         oldest = min((name.created for name in names), default=None)
-        return Contents(
+        return FolderStats(
             files=len(names),
             queries=sum(name.queries for name in names),
             bytes=sum(name.size for name in names),
             age=0.0 if oldest is None else max(0.0, self._clock() - oldest / 1e9),
         )
 
-    def _measure(self, name: Name) -> tuple[int, int]:
+    def _measure(self, name: SegmentName) -> tuple[int, int]:
         """Count what a journal holds now: queries and bytes."""
         try:
             data = self._disk.read(self._folder.file(OPEN, str(name)))

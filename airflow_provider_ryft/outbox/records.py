@@ -46,7 +46,7 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
 
 
-class Replay:
+class ReplayedRecords:
     """What the records of a file come to.
 
     :param lines: what there is to report, by number
@@ -60,7 +60,7 @@ class Replay:
         self.damaged = damaged
 
 
-def replay(data: bytes) -> Replay:
+def replay(data: bytes) -> ReplayedRecords:
     """Read the records of a file.
 
     The last word on a statement counts. What follows the last newline was never acknowledged to anybody, and is
@@ -94,7 +94,7 @@ def replay(data: bytes) -> Replay:
     interrupted = begun.keys() - ended.keys() - settled - damaged
     lines = {number: begun[number] for number in interrupted}
     lines.update((number, line) for number, line in ended.items() if number not in settled)
-    return Replay(
+    return ReplayedRecords(
         lines=dict(sorted(lines.items())),
         interrupted=len(interrupted),
         damaged=unreadable + len(damaged - ended.keys() - settled),
@@ -131,7 +131,7 @@ def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, byt
         position += len(text) + 1
 
 
-class Name(NamedTuple):
+class SegmentName(NamedTuple):
     """The name of a file in the outbox; names sort by age.
 
     :param created: nanoseconds since 1970, UTC
@@ -150,12 +150,12 @@ class Name(NamedTuple):
     size: int = 0
 
     @classmethod
-    def new(cls) -> Name:
+    def new(cls) -> SegmentName:
         """Make a name that no other file has."""
         return cls(time.time_ns(), this_host(), os.getpid(), secrets.token_hex(4))
 
     @classmethod
-    def parse(cls, text: str) -> Name | None:
+    def parse(cls, text: str) -> SegmentName | None:
         """Read a name; ``None`` if this is no file of the outbox."""
         match = re.fullmatch(_NAME, text)
         if match is None:
@@ -172,7 +172,7 @@ class Name(NamedTuple):
         """What stays the same while the file grows and shrinks."""
         return f"{self.created:020d}-{self.host}-{self.pid}-{self.nonce}"
 
-    def holding(self, queries: int, size: int) -> Name:
+    def holding(self, queries: int, size: int) -> SegmentName:
         """Return the name with what the file holds."""
         return self._replace(queries=queries, size=size)
 

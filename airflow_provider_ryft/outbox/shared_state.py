@@ -13,15 +13,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
-from airflow_provider_ryft.outbox.circuit_breaker import Breaker, Gate, Pauses, number
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy, CircuitBreaker, Gate, number
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 
 _LIMIT_HOLDS = 86400.0  # a server's limit is found out anew each day, because it may have been raised
 _POLL = 0.002
 
 
 @dataclass
-class State:
+class OutboxState:
     """The content of the file.
 
     :param breaker: whether to leave the server alone
@@ -31,14 +31,14 @@ class State:
     :param max_bytes_until: how long to believe that
     """
 
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     counters: Counter[str] = field(default_factory=Counter)
     last_success: float = 0.0
     max_bytes: int = 0
     max_bytes_until: float = 0.0
 
     @classmethod
-    def decode(cls, data: bytes) -> State:
+    def decode(cls, data: bytes) -> OutboxState:
         """Read the file; what makes no sense is as in a new one."""
         try:
             found = json.loads(data)
@@ -49,7 +49,7 @@ class State:
         counters = found.get("counters")
         counts = counters.items() if isinstance(counters, dict) else ()
         return cls(
-            breaker=Breaker.from_json(found.get("breaker")),
+            breaker=CircuitBreaker.from_json(found.get("breaker")),
             counters=Counter({name: count for name, count in counts if type(count) is int and count > 0}),
             last_success=number(found.get("last_success")),
             max_bytes=int(number(found.get("max_bytes"))),
@@ -61,7 +61,7 @@ class State:
         return json.dumps({**vars(self), "breaker": asdict(self.breaker)}).encode()
 
 
-class StateFile:
+class SharedState:
     """The file, and its lock.
 
     :param path: of the file, in a folder that may not be there
@@ -71,7 +71,9 @@ class StateFile:
     :param patience: seconds to wait for the lock
     """
 
-    def __init__(self, path: str, disk: Disk, clock: Callable[[], float], pauses: Pauses, patience: float) -> None:
+    def __init__(
+        self, path: str, disk: FileSystem, clock: Callable[[], float], pauses: BreakerPolicy, patience: float
+    ) -> None:
         self._path = path
         self._disk = disk
         self._clock = clock
@@ -79,14 +81,14 @@ class StateFile:
         self._uncounted: Counter[str] = Counter()
         self.pauses = pauses
 
-    def read(self) -> State:
+    def read(self) -> OutboxState:
         """Return what is known; nothing if the file is missing, unreadable or damaged."""
         try:
-            return State.decode(self._disk.read(self._path))
+            return OutboxState.decode(self._disk.read(self._path))
         except OSError:
-            return State()
+            return OutboxState()
 
-    def change(self, change: Callable[[State, float], None], **counts: int) -> bool:
+    def change(self, change: Callable[[OutboxState, float], None], **counts: int) -> bool:
         """Change what is known.
 
         :param change: called with the state and the time
@@ -119,7 +121,7 @@ class StateFile:
             return gate
         answer = Gate.SHUT
 
-        def take(state: State, now: float) -> None:
+        def take(state: OutboxState, now: float) -> None:
             nonlocal answer
             answer = state.breaker.gate(now, self.pauses)
             if answer is Gate.PROBE:
@@ -134,8 +136,8 @@ class StateFile:
     def succeeded(self, **counts: int) -> None:
         """Take note that the server took something."""
 
-        def change(state: State, now: float) -> None:
-            state.breaker = Breaker()
+        def change(state: OutboxState, now: float) -> None:
+            state.breaker = CircuitBreaker()
             state.last_success = now
 
         self._note(change, **counts)
@@ -143,7 +145,7 @@ class StateFile:
     def failed(self, reason: str, retry_after: float | None) -> None:
         """Take note that the server could not take something; see :meth:`Breaker.failed`."""
 
-        def change(state: State, now: float) -> None:
+        def change(state: OutboxState, now: float) -> None:
             state.breaker = state.breaker.failed(now, self.pauses, reason, retry_after)
 
         self._note(change)
@@ -151,7 +153,7 @@ class StateFile:
     def misconfigured(self, reason: str) -> None:
         """Take note that a person has to act."""
 
-        def change(state: State, now: float) -> None:
+        def change(state: OutboxState, now: float) -> None:
             state.breaker = state.breaker.misconfigured(now, self.pauses, reason)
 
         self._note(change)
@@ -159,7 +161,7 @@ class StateFile:
     def learn_limit(self, size: int) -> None:
         """Take note that the server refused a request for its length; see :meth:`limit`."""
 
-        def change(state: State, now: float) -> None:
+        def change(state: OutboxState, now: float) -> None:
             state.max_bytes, state.max_bytes_until = size, now + _LIMIT_HOLDS
 
         self._note(change)
@@ -170,7 +172,7 @@ class StateFile:
         holds = 0 < state.max_bytes_until - self._clock() <= _LIMIT_HOLDS
         return state.max_bytes if state.max_bytes and holds else None
 
-    def _note(self, change: Callable[[State, float], None], **counts: int) -> None:
+    def _note(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
         with suppress(OSError):  # the outbox complains of its disk where queries are at stake
             self.change(change, **counts)
 
@@ -180,7 +182,7 @@ class StateFile:
             time.sleep(_POLL)
         return lock
 
-    def _write(self, state: State) -> None:
+    def _write(self, state: OutboxState) -> None:
         new = f"{self._path}.new"
         self._disk.remove(new)  # of a process that died
         descriptor = self._disk.create_locked(new)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from airflow_provider_ryft.outbox.shared_state import State
+from airflow_provider_ryft.outbox.shared_state import OutboxState
 
 
-class Contents(NamedTuple):
+class FolderStats(NamedTuple):
     """What is in one of the outbox's folders.
 
     :param files: how many files
@@ -22,7 +22,7 @@ class Contents(NamedTuple):
     age: float = 0.0
 
 
-class Stats(NamedTuple):
+class OutboxStats(NamedTuple):
     """What is in an outbox, and what went through it.
 
     :param running: what tasks are writing now, and what dead ones have left
@@ -33,9 +33,9 @@ class Stats(NamedTuple):
     :param opens_in: seconds until something may be sent again; 0 if it may
     """
 
-    running: Contents
-    ready: Contents
-    claimed: Contents
-    dead: Contents
-    state: State
+    running: FolderStats
+    ready: FolderStats
+    claimed: FolderStats
+    dead: FolderStats
+    state: OutboxState
     opens_in: float

@@ -1,8 +1,8 @@
 """A statement, with its task and its connection, as the query that Ryft takes.
 
 What a task and a connection say is worked out once. Whatever else is wrong, the statement is reported: a part that
-cannot be read is left out, counted in :attr:`Describer.left_out` and logged at debug level. Only what cannot be checked
-for secrets is withheld, and says so.
+cannot be read is left out, counted in :attr:`QueryBuilder.omitted_parts` and logged at debug level. Only what cannot be
+checked for secrets is withheld, and says so.
 
 Every query has the tag ``source:airflow``, and ``name:value`` tags for what is known of ``dag_id``, ``task_id``,
 ``run_id``, ``try_number``, ``map_index`` (of a mapped task), ``operator``, ``owner``, each ``dag_tag``, ``conn_id`` and
@@ -25,9 +25,21 @@ from weakref import ref
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.capture.statement import Statement
 from airflow_provider_ryft.ingest.fields import FAILURE, ErrorType, QueryState, QueryType
-from airflow_provider_ryft.ingest.query_template import Stencil, written_id, written_text, written_time
-from airflow_provider_ryft.query_builder.connection_context import Place, dialect, override, place
-from airflow_provider_ryft.redaction.redact import Head, Known, MaskingError, known_secrets, redact, redact_head
+from airflow_provider_ryft.ingest.query_template import QueryTemplate, json_id, json_text, json_time
+from airflow_provider_ryft.query_builder.connection_context import (
+    ConnectionContext,
+    apply_overrides,
+    connection_context,
+    sql_dialect,
+)
+from airflow_provider_ryft.redaction.redact import (
+    KnownSecrets,
+    MaskingError,
+    RedactedPrefix,
+    known_secrets,
+    redact,
+    redact_prefix,
+)
 from airflow_provider_ryft.settings import Settings
 from airflow_provider_ryft.sql.first_word import is_several
 from airflow_provider_ryft.sql.query_type import query_type
@@ -101,19 +113,24 @@ class TaskFacts(NamedTuple):
         return tags + [f"dag_tag:{tag}" for tag in self.dag_tags]
 
 
-class _Connected:
+class ConnectionDetails:
     """What the statements of one hook, in one schema, have in common."""
 
     __slots__ = ("_connection", "_hook", "_schema", "dialect", "place", "tags")
 
     def __init__(
-        self, statement: Statement, hook: ref[Any] | None, dialect: str | None, place: Place, tags: tuple[str, ...]
+        self,
+        statement: Statement,
+        hook: ref[Any] | None,
+        sql_dialect: str | None,
+        connection_context: ConnectionContext,
+        tags: tuple[str, ...],
     ) -> None:
         self._connection = statement.connection
         self._hook = hook
         self._schema = statement.schema
-        self.dialect = dialect
-        self.place = place
+        self.dialect = sql_dialect
+        self.place = connection_context
         self.tags = tags
 
     def fits(self, statement: Statement) -> bool:
@@ -122,7 +139,7 @@ class _Connected:
         return self._connection is statement.connection and hook is statement.hook and self._schema == statement.schema
 
 
-class _Text:
+class ReportedText:
     """A statement's text on its way out.
 
     :param reported: as it is reported
@@ -142,7 +159,7 @@ class _Text:
         self.tags = tags
 
 
-class _Form:
+class QueryTemplates:
     """What the queries of statements have in common that differ in their text, id and times.
 
     :param context: the attributes of their context
@@ -154,8 +171,8 @@ class _Form:
     def __init__(self, context: Mapping[str, Any], tags: tuple[str, ...]) -> None:
         self.context = context
         self.tags = tags
-        self.finished = Stencil(context=context, query_state=QueryState.FINISHED, tags=tags)
-        self.interrupted = Stencil(
+        self.finished = QueryTemplate(context=context, query_state=QueryState.FINISHED, tags=tags)
+        self.interrupted = QueryTemplate(
             context=context,
             query_state=QueryState.FAILED,
             tags=(*tags, "duration:unknown"),
@@ -163,7 +180,7 @@ class _Form:
         )
 
 
-class _Parts:
+class PreparedStatement:
     """What was worked out for a statement when it began; its end needs no more, unless something has changed.
 
     :param statement: as it is then
@@ -186,19 +203,26 @@ class _Parts:
         "written_text",
     )
 
-    def __init__(self, statement: Statement, connected: _Connected, known: Known, text: _Text, form: _Form) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        connected: ConnectionDetails,
+        known: KnownSecrets,
+        text: ReportedText,
+        form: QueryTemplates,
+    ) -> None:
         self.source = statement.text
         self._server_version = statement.server_version
         self.connected = connected
         self.known = known
         self.text = text
         self.form = form
-        self.written_id = written_id(_query_id(statement))
-        self.written_text = written_text(text.reported)
+        self.written_id = json_id(_query_id(statement))
+        self.written_text = json_text(text.reported)
         self._started_at: datetime | None = None
         self._written_time = ""
 
-    def fit(self, statement: Statement, known: Known) -> bool:
+    def fit(self, statement: Statement, known: KnownSecrets) -> bool:
         """Tell whether they were worked out for the statement as it is now, and with the secrets that are known now."""
         return (
             self.known is known
@@ -211,11 +235,11 @@ class _Parts:
     def written_time(self, started_at: datetime) -> str:
         """Write when the statement started, once for its beginning and its end."""
         if started_at is not self._started_at:
-            self._started_at, self._written_time = started_at, written_time(started_at)
+            self._started_at, self._written_time = started_at, json_time(started_at)
         return self._written_time
 
 
-class Describer:
+class QueryBuilder:
     """Describes the statements of one try of one task; usable from any thread.
 
     :param settings: the options of ``[ryft]``
@@ -225,17 +249,17 @@ class Describer:
     def __init__(self, settings: Settings, facts: TaskFacts) -> None:
         self._settings = settings
         self._tags = (*facts.tags(), *settings.tags)
-        self._connected: dict[str | None, _Connected] = {}
-        self._forms: tuple[Known | None, dict[object, _Form]] = None, {}
-        self._running: dict[str, _Parts] = {}
-        self.left_out: Counter[str] = Counter()
+        self._connected: dict[str | None, ConnectionDetails] = {}
+        self._forms: tuple[KnownSecrets | None, dict[object, QueryTemplates]] = None, {}
+        self._running: dict[str, PreparedStatement] = {}
+        self.omitted_parts: Counter[str] = Counter()
 
     def get_ready(self) -> None:
         """Do now what the first statement would have to wait for otherwise."""
         _user_agent()
         redact(SOURCE)
 
-    def begun(self, statement: Statement) -> bytes:
+    def build_interrupted(self, statement: Statement) -> bytes:
         """Describe a statement as it is to be reported if the process dies while it runs.
 
         How long it will have run by then is not known: the query is tagged ``duration:unknown``.
@@ -248,7 +272,7 @@ class Describer:
         form, time = parts.form.interrupted, parts.written_time(started_at)
         return form.encode(parts.written_id, parts.written_text, time, _since(started_at))
 
-    def ended(self, statement: Statement) -> bytes:
+    def build_finished(self, statement: Statement) -> bytes:
         """Describe a statement that has ended.
 
         A duration that is not known is the time since the statement started, and the query is tagged
@@ -264,26 +288,28 @@ class Describer:
         started_at, duration = _aware(statement.started_at), _duration(statement.duration_ms)
         if statement.error is not None or duration is None:
             return self._odd(statement, parts, started_at, duration)
-        query_id = written_id(_query_id(statement)) if statement.engine_id else parts.written_id
+        query_id = json_id(_query_id(statement)) if statement.engine_id else parts.written_id
         return parts.form.finished.encode(query_id, parts.written_text, parts.written_time(started_at), duration)
 
-    def forget(self, statement: Statement) -> None:
+    def discard(self, statement: Statement) -> None:
         """Forget a statement that began, and is not to be described after all."""
         self._running.pop(statement.query_id, None)
 
-    def _odd(self, statement: Statement, parts: _Parts, started_at: datetime, duration: float | None) -> bytes:
+    def _odd(
+        self, statement: Statement, parts: PreparedStatement, started_at: datetime, duration: float | None
+    ) -> bytes:
         """Describe a statement that has failed, or whose duration is not known."""
         tags, error = parts.form.tags, statement.error
-        stencil = Stencil(
+        stencil = QueryTemplate(
             context=parts.form.context,
             query_state=QueryState.FINISHED if error is None else QueryState.FAILED,
             tags=(*tags, "duration:estimated") if duration is None else tags,
             failure_info=None if error is None else self._failure(error, parts),
         )
-        query_id, time = written_id(_query_id(statement)), parts.written_time(started_at)
+        query_id, time = json_id(_query_id(statement)), parts.written_time(started_at)
         return stencil.encode(query_id, parts.written_text, time, _since(started_at) if duration is None else duration)
 
-    def _failure(self, error: BaseException, parts: _Parts) -> Mapping[str, Any]:
+    def _failure(self, error: BaseException, parts: PreparedStatement) -> Mapping[str, Any]:
         """Return the attributes of what is known of a failure."""
         try:
             # What only a failure needs is imported with the first: most tasks have none.
@@ -296,16 +322,21 @@ class Describer:
         attributes = {attribute: getattr(failure, attribute) for attribute in FAILURE}
         return {**attributes, "failure_message": self._message(failure, parts)}
 
-    def _work_out(self, statement: Statement, known: Known) -> _Parts:
+    def _work_out(self, statement: Statement, known: KnownSecrets) -> PreparedStatement:
         connected = self._connection(statement)
         text = self._text(statement.text, connected.dialect, known)
         kind = self._kind(statement.text, connected.dialect)
         form = self._form(statement, connected, known, text.tags, kind)
-        return _Parts(statement, connected, known, text, form)
+        return PreparedStatement(statement, connected, known, text, form)
 
     def _form(
-        self, statement: Statement, connected: _Connected, known: Known, tags: tuple[str, ...], kind: QueryType | None
-    ) -> _Form:
+        self,
+        statement: Statement,
+        connected: ConnectionDetails,
+        known: KnownSecrets,
+        tags: tuple[str, ...],
+        kind: QueryType | None,
+    ) -> QueryTemplates:
         """Find the form of a statement among those of its connection, or make it."""
         of, forms = self._forms  # at one stroke, because another thread may know of another secret
         if of is not known or len(forms) >= _MOST_FORMS:
@@ -316,9 +347,9 @@ class Describer:
         form = forms.get(key)
         if form is None:
             masked = self._masked(connected.place, (*self._tags, *connected.tags))
-            place, described = masked or (Place(), ("tags:withheld",))
+            connection_context, described = masked or (ConnectionContext(), ("tags:withheld",))
             unknown = () if outcome_known else ("query_state:unknown",)
-            form = _make_form(place, kind, _text(version), (SOURCE, *described, *tags, *unknown))
+            form = _make_form(connection_context, kind, _text(version), (SOURCE, *described, *tags, *unknown))
             if masked is not None:
                 forms[key] = form
         return form
@@ -333,25 +364,25 @@ class Describer:
 
     def _leave_out(self, name: str, error: Exception) -> None:
         # The message of the error may quote what it is about: only its type is told.
-        self.left_out[name] += 1
+        self.omitted_parts[name] += 1
         log.debug("The %s of a statement cannot be told: %s", name, type(error).__name__)
 
-    def _connection(self, statement: Statement) -> _Connected:
+    def _connection(self, statement: Statement) -> ConnectionDetails:
         known = self._connected.get(statement.conn_id)
         if known is None or not known.fits(statement):
             known = self._connected[statement.conn_id] = self._connect(statement)
         return known
 
-    def _connect(self, statement: Statement) -> _Connected:
+    def _connect(self, statement: Statement) -> ConnectionDetails:
         connection, hook, conn_id = statement.connection, statement.hook, statement.conn_id
-        spoken = self._part("dialect", lambda: dialect(connection, hook), None)
-        found = self._part("context", lambda: place(connection, hook), Place())
+        spoken = self._part("dialect", lambda: sql_dialect(connection, hook), None)
+        found = self._part("context", lambda: connection_context(connection, hook), ConnectionContext())
         if schema := _text(statement.schema):
             found = found._replace(schema=schema)
         conn_type = _text(_get(connection, "conn_type")) or spoken
-        found = override(found, self._settings.contexts, conn_id, spoken, conn_type)
+        found = apply_overrides(found, self._settings.contexts, conn_id, spoken, conn_type)
         tags = {"conn_id": conn_id, "conn_type": conn_type}
-        return _Connected(
+        return ConnectionDetails(
             statement,
             self._part("hook", lambda: None if hook is None else ref(hook), None),
             spoken,
@@ -359,22 +390,22 @@ class Describer:
             tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
 
-    def _text(self, text: str, spoken: str | None, known: Known) -> _Text:
+    def _text(self, text: str, spoken: str | None, known: KnownSecrets) -> ReportedText:
         """Mask a text, then cut it, so that nothing survives by being cut in half."""
         longest = self._settings.max_query_length
         try:
-            head = redact_head(text, longest, known)
+            head = redact_prefix(text, longest, known)
             reported = self._without_literals(head, spoken) if self._settings.mask_literals else head.text
         except Exception as error:
             self._leave_out("text", error)
-            return _Text(WITHHELD, None, tags=("query_text:withheld",))
+            return ReportedText(WITHHELD, None, tags=("query_text:withheld",))
         is_cut = len(text) > longest
         if is_cut:
             mark = f"\n/* cut off by airflow_provider_ryft: it has {len(text)} characters, {longest} are allowed */"
             reported = reported[: longest - len(mark)] + mark
         is_delicate = self._settings.mask_literals or is_cut or head.had_secret
         tags = ("query_text:truncated",) if is_cut else ()
-        return _Text(reported, head.text, is_delicate=is_delicate, tags=tags)
+        return ReportedText(reported, head.text, is_delicate=is_delicate, tags=tags)
 
     def _kind(self, text: str, spoken: str | None) -> QueryType | None:
         """Tell the type of a text; of one that is cut, only if what is cut off can hardly change it."""
@@ -388,62 +419,64 @@ class Describer:
             self._leave_out("query type", error)
             return None
 
-    def _without_literals(self, head: Head, spoken: str | None) -> str:
+    def _without_literals(self, head: RedactedPrefix, spoken: str | None) -> str:
         """Mask the literals of a text that has no secrets any more.
 
         :raises MaskingError: if a secret took a quote with it, after which nobody can tell code from literals
         """
-        if head.took_code:
+        if head.removed_delimiters:
             raise MaskingError("a secret has a quote in it")
         from airflow_provider_ryft.sql.masking import mask_literals
 
         return mask_literals(head.text, spoken)
 
-    def _message(self, failure: FailureInfo, parts: _Parts) -> str | None:
+    def _message(self, failure: FailureInfo, parts: PreparedStatement) -> str | None:
         """Make what an engine said fit to leave: it may quote the statement, whole or in part."""
         message, text = failure.failure_message, parts.text
         if not message:
             return None
         try:
-            from airflow_provider_ryft.redaction.error_messages import discreet, is_in_own_words
+            from airflow_provider_ryft.redaction.error_messages import is_raised_by_sql_code, strip_quoted_values
 
-            if self._settings.mask_literals and is_in_own_words(failure):
+            if self._settings.mask_literals and is_raised_by_sql_code(failure):
                 return OWN_WORDS
-            said = redact_head(message, _LONGEST_LOOKED_AT).text
+            said = redact_prefix(message, _LONGEST_LOOKED_AT).text
             if text.redacted and len(text.redacted) >= _SHORTEST_QUOTED:
                 said = said.replace(text.redacted, "(the statement)")
             if text.is_delicate:
-                said = discreet(said)
+                said = strip_quoted_values(said)
             said = _cut(said, LONGEST_MESSAGE)
             return self._without_repeated(said, parts) if self._settings.mask_literals else said
         except Exception as error:
             self._leave_out("failure message", error)
             return WITHHELD
 
-    def _without_repeated(self, message: str, parts: _Parts) -> str:
+    def _without_repeated(self, message: str, parts: PreparedStatement) -> str:
         """Take from a message what it repeats of a statement's literals.
 
         :raises MaskingError: if these cannot be told
         """
         if len(parts.source) > self._settings.max_query_length:
             raise MaskingError("the literals of a text that is cut are not known")
-        from airflow_provider_ryft.redaction.error_messages import unrepeated
+        from airflow_provider_ryft.redaction.error_messages import remove_literals
         from airflow_provider_ryft.sql.masking import literals
 
-        left = unrepeated(message, literals(parts.source, parts.connected.dialect))
+        left = remove_literals(message, literals(parts.source, parts.connected.dialect))
         if left is None:
             raise MaskingError("a literal is spelt in numbers")
         return left
 
-    def _masked(self, place: Place, tags: Sequence[str]) -> tuple[Place, tuple[str, ...]] | None:
+    def _masked(
+        self, connection_context: ConnectionContext, tags: Sequence[str]
+    ) -> tuple[ConnectionContext, tuple[str, ...]] | None:
         """Mask all short texts of a description at once; ``None`` if they cannot be checked for secrets."""
-        texts = [_bounded(text) for text in (*(part or "" for part in place), *tags)]
+        texts = [_bounded(text) for text in (*(part or "" for part in connection_context), *tags)]
         try:
             masked = redact(_BETWEEN.join(texts))
             if masked.count(_BETWEEN) != len(texts) - 1:  # a secret with the separator in it
                 masked = _BETWEEN.join(redact(text) for text in texts)
         except MaskingError as error:
-            self.left_out["tags and context"] += 1
+            self.omitted_parts["tags and context"] += 1
             log.debug("The tags and the context of a statement are withheld: %s", error)
             return None
         return _split(masked)
@@ -476,15 +509,22 @@ def _is_one_query(text: str, kind: QueryType | None) -> bool:
 
 
 @lru_cache(maxsize=64)  # for a process whose masker does not tell what it knows, so that nothing else can be kept
-def _make_form(place: Place, kind: QueryType | None, server_version: str | None, tags: tuple[str, ...]) -> _Form:
-    context = {**place._asdict(), "query_type": kind, "server_version": server_version, "user_agent": _user_agent()}
-    return _Form(context, tags)
+def _make_form(
+    connection_context: ConnectionContext, kind: QueryType | None, server_version: str | None, tags: tuple[str, ...]
+) -> QueryTemplates:
+    context = {
+        **connection_context._asdict(),
+        "query_type": kind,
+        "server_version": server_version,
+        "user_agent": _user_agent(),
+    }
+    return QueryTemplates(context, tags)
 
 
-def _split(masked: str) -> tuple[Place, tuple[str, ...]]:
+def _split(masked: str) -> tuple[ConnectionContext, tuple[str, ...]]:
     parts = [_cut(text, LONGEST_TAG) for text in masked.split(_BETWEEN)]
-    size = len(Place._fields)
-    return Place(*(part or None for part in parts[:size])), tuple(parts[size:])
+    size = len(ConnectionContext._fields)
+    return ConnectionContext(*(part or None for part in parts[:size])), tuple(parts[size:])
 
 
 @cache

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"(?<![\w.\-])\d+(?:[.,:eE+\-]+\d+)*")
 _VALUE = re.compile(r"\b(?:values?|cast|pars(?:e|ing))\b[^:]{0,200}:\s*(?=\S)", re.IGNORECASE)
 
 
-def discreet(message: str) -> str:
+def strip_quoted_values(message: str) -> str:
     """Take from an error message what it may quote of a statement or of its data.
 
     Kept is the first line up to the first quote or value, without numbers. Engines quote statements in quotes of the
@@ -39,7 +39,7 @@ _WORD = re.compile(r"\w{3,}")
 _REPLACED = re.compile(r"\?(?:[\s,.;:()]*\?)+")
 
 
-def unrepeated(message: str, literals: Iterable[str]) -> str | None:
+def remove_literals(message: str, literals: Iterable[str]) -> str | None:
     """Take from an error message what it repeats of a statement's literals without their quotes.
 
     Each literal goes, and each word that is a part of one, because an engine may repeat as little as it likes: of the
@@ -71,7 +71,7 @@ _CODES_RAISED_BY_SQL = (("mysql", 1644, 1644), ("clickhouse", 395, 395), ("pymss
 """(what is in the names of a driver's exceptions, first and last code)"""
 
 
-def is_in_own_words(failure: FailureInfo) -> bool:
+def is_raised_by_sql_code(failure: FailureInfo) -> bool:
     """Tell whether an error is one that SQL code raised, with a message that may hold anything, such as data.
 
     :param failure: what is known of it

@@ -47,10 +47,10 @@ def redact(text: str) -> str:
     :param text: any text
     :raises MaskingError: if no masker can be asked, or one fails
     """
-    return _redacted(encodable(text), known_secrets())
+    return _redacted(utf8_safe(text), known_secrets())
 
 
-def _redacted(text: str, known: Known) -> str:
+def _redacted(text: str, known: KnownSecrets) -> str:
     text = _without_escaped(text, known)
     for mask in known.masks:
         try:
@@ -63,7 +63,7 @@ def _redacted(text: str, known: Known) -> str:
     return text
 
 
-class Head(NamedTuple):
+class RedactedPrefix(NamedTuple):
     """The beginning of a text, without secrets.
 
     :param text: what is left
@@ -73,10 +73,10 @@ class Head(NamedTuple):
 
     text: str
     had_secret: bool
-    took_code: bool
+    removed_delimiters: bool
 
 
-def redact_head(text: str, length: int, known: Known | None = None) -> Head:
+def redact_prefix(text: str, length: int, known: KnownSecrets | None = None) -> RedactedPrefix:
     """Mask the beginning of a text of any length, in bounded time.
 
     What is cut off is cut after masking, so that no secret survives by being cut in half.
@@ -86,20 +86,20 @@ def redact_head(text: str, length: int, known: Known | None = None) -> Head:
     :param known: the secrets that are known, if somebody has asked just now
     :raises MaskingError: see :func:`redact`
     """
-    looked_at = encodable(text[: length + MARGIN])
+    looked_at = utf8_safe(text[: length + MARGIN])
     masked = _redacted(looked_at, known or known_secrets())
     had_secret = masked != looked_at
     took_code = had_secret and any(masked.count(mark) != looked_at.count(mark) for mark in _LEXICAL)
     if len(text) > length + MARGIN:
         # Whatever secret was cut in half is still at the end, and shorter than the margin.
         masked = masked[: max(len(masked) - MARGIN, 0)]
-    return Head(masked, had_secret, took_code)
+    return RedactedPrefix(masked, had_secret, took_code)
 
 
 _LEXICAL = ("'", '"', "`", "\\", "$", "--", "/*", "*/", "#", "[", "]", ";")
 
 
-def encodable(text: str) -> str:
+def utf8_safe(text: str) -> str:
     """Return the text as UTF-8 can carry it; on a lone surrogate, 2.11's masker fails and returns what it was given."""
     if text.isascii():
         return text
@@ -110,7 +110,7 @@ def encodable(text: str) -> str:
     return text
 
 
-class Known:
+class KnownSecrets:
     """The secrets that the maskers of this process know at a moment.
 
     A masker makes a new pattern whenever it is told of a secret.
@@ -155,16 +155,16 @@ class Known:
         return self._escaped
 
 
-_last: Known | None = None
+_last: KnownSecrets | None = None
 
 
-def known_secrets() -> Known:
+def known_secrets() -> KnownSecrets:
     """Return what stands for the secrets that are known now: the same as long as no other one becomes known."""
     global _last
     modules = tuple(map(sys.modules.get, _MASKERS))
     known = _last
     if known is None or not known.are_all(modules):
-        known = _last = Known(modules)
+        known = _last = KnownSecrets(modules)
     return known
 
 
@@ -231,7 +231,7 @@ def _escape(holders: Iterable[Any]) -> _Forms:
     return frozenset(known), tuple(forms), (*signs, *left)
 
 
-def _without_escaped(text: str, known: Known) -> str:
+def _without_escaped(text: str, known: KnownSecrets) -> str:
     """Replace the secrets that are written otherwise than Airflow's masker knows them.
 
     If there is one, those that are not escaped are replaced with it: the masker might find a short secret in an escaped
@@ -256,7 +256,7 @@ def _ways(pattern: str) -> tuple[str, frozenset[str]]:
 
     :param pattern: the regular expression that a masker made of it
     """
-    secret = encodable(_unescaped(pattern))
+    secret = utf8_safe(_unescaped(pattern))
     if len(secret) > MARGIN or _UNCHANGED.issuperset(secret):
         return secret, frozenset()
     embedded = {form for whole in _embedded(secret) for form in (whole, *_quoted(whole))}

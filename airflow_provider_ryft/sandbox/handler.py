@@ -18,7 +18,7 @@ from airflow_provider_ryft.ingest.query import QueryState
 from airflow_provider_ryft.sandbox import page
 from airflow_provider_ryft.sandbox.body import decoded, refusal
 from airflow_provider_ryft.sandbox.faults import Fault
-from airflow_provider_ryft.sandbox.store import Delivery
+from airflow_provider_ryft.sandbox.store import StoredQuery
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -210,7 +210,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # --- for people
 
-    def _deliveries(self, wanted: dict[str, str], limit: int) -> list[Delivery] | None:
+    def _deliveries(self, wanted: dict[str, str], limit: int) -> list[StoredQuery] | None:
         """Return what is asked for; answer and return ``None`` where that can't be told."""
         unknown = wanted.keys() - {"tag", "state", "limit", "since"}
         numbers = {"limit": wanted.get("limit", str(limit)), "since": wanted.get("since", "0")}

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_ryft.ingest.query import QueryState
-from airflow_provider_ryft.sandbox.store import Delivery
+from airflow_provider_ryft.sandbox.store import StoredQuery
 
 _LONG = 300
 _MOST = 20_000
@@ -28,7 +28,7 @@ $text$failures<ul>$tags</ul></article>""")
 
 
 def render(
-    deliveries: list[Delivery], total: int, *, tag: str, state: str, url: str, takes_any_token: bool = True
+    deliveries: list[StoredQuery], total: int, *, tag: str, state: str, url: str, takes_any_token: bool = True
 ) -> str:
     """Return the page.
 

@@ -30,7 +30,7 @@ CREATE INDEX IF NOT EXISTS delivery_by_query_id ON delivery (query_id);
 
 
 @dataclass(frozen=True)
-class Delivery:
+class StoredQuery:
     """A query as it was received.
 
     :param number: counts deliveries from 1
@@ -76,7 +76,7 @@ class Store:
 
     def latest(
         self, *, limit: int = -1, tag: str | None = None, state: str | None = None, since: int = 0
-    ) -> list[Delivery]:
+    ) -> list[StoredQuery]:
         """Return deliveries, the newest first.
 
         :param limit: how many at the most; all if negative
@@ -91,7 +91,7 @@ class Store:
             " ORDER BY number DESC LIMIT :limit",
             {"since": since, "state": state, "tag": tag, "limit": limit},
         )
-        return [Delivery(number, received_at, json.loads(record)) for number, received_at, record in rows]
+        return [StoredQuery(number, received_at, json.loads(record)) for number, received_at, record in rows]
 
     def count(self) -> int:
         """Return how many deliveries are kept."""

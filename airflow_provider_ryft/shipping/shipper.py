@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
 from airflow_provider_ryft.outbox.circuit_breaker import Gate
-from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, Claims, Segment
-from airflow_provider_ryft.outbox.journal import Journal, Kept
+from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.outbox.records import Name
+from airflow_provider_ryft.outbox.records import SegmentName
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient, PushResult
-    from airflow_provider_ryft.outbox.object_store_outbox import StoreOutbox
+    from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 
 Key = TypeVar("Key")
 
-_LEAST = 0.2  # seconds without which no request is begun: its answer could not be waited for
+MIN_SECONDS = 0.2  # seconds without which no request is begun: its answer could not be waited for
 _RESERVE = 0.25  # seconds that are left for the disk
 _FOR_STORE = 0.375  # of the time of a task's end: what is left for an object store when a server does not answer
 _FAIR = 1.0  # seconds without an answer that count as a failure of the server
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Shipped:
+class ShippingResult:
     """What became of queries.
 
     :param accepted: how many the server took
@@ -53,8 +53,8 @@ class Shipped:
     """
 
     accepted: int = 0
-    of_others: int = 0
-    by_others: int = 0
+    from_earlier_tasks: int = 0
+    sent_by_other_tasks: int = 0
     refused: int = 0
     kept: int = 0
     stored: int = 0
@@ -65,7 +65,9 @@ class Shipped:
     problem: str = ""
 
 
-def ship(outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False) -> Shipped:
+def ship_outbox(
+    outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False
+) -> ShippingResult:
     """Send what waits in an outbox, the oldest first, orphans included.
 
     :param outbox: where it waits
@@ -73,22 +75,22 @@ def ship(outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float
     :param deadline: seconds for all of it
     :param force: send even if the server is to be left alone
     """
-    with _Courier(outbox, connect, deadline, force=force) as courier:
+    with Sender(outbox, connect, deadline, force=force) as courier:
         outbox.adopt_orphans()
         outbox.evict()
         _ship_ready(outbox, courier)
     return courier.shipped
 
 
-def flush(
+def flush_journal(
     outbox: Outbox,
     journal: Journal,
     connect: Callable[[], IngestClient],
     *,
     deadline: float,
     leftovers: float = 1.0,
-    store: StoreOutbox | None = None,
-) -> Shipped:
+    store: ObjectStoreOutbox | None = None,
+) -> ShippingResult:
     """Send a journal at the end of its task, and then some of what earlier tasks left; close the journal.
 
     It may run in any thread, and be abandoned at any point, also with the process that it runs in: what is not settled
@@ -104,7 +106,7 @@ def flush(
     """
     ends = time.monotonic() + deadline
     seconds = deadline * (1 - _FOR_STORE) if store else deadline
-    with _Courier(store or outbox, connect, seconds) as courier:
+    with Sender(store or outbox, connect, seconds) as courier:
         pending = journal.pending()
         client = courier.open() if pending else None
         if client is not None:
@@ -113,9 +115,9 @@ def flush(
                 if settled is None:
                     break
                 journal.settle(settled)
-            if courier.doubt:
-                courier.give_up(courier.doubt)
-        stored = store.take(journal) if store else 0
+            if courier.suspected_contract_error:
+                courier.give_up(courier.suspected_contract_error)
+        stored = store.upload_journal(journal) if store else 0
         closed = journal.close()
         courier.shipped.kept, courier.shipped.lost = closed.kept, closed.lost
         if not courier.has_stopped and (courier.shipped.accepted or closed.kept):
@@ -126,11 +128,11 @@ def flush(
             own = sum(settled_of[stem] for stem in closed.stems)
             courier.shipped.kept -= own
             now = courier.shipped.accepted + courier.shipped.refused
-            courier.shipped.of_others = min(max(now - before - own, 0), courier.shipped.accepted)
+            courier.shipped.from_earlier_tasks = min(max(now - before - own, 0), courier.shipped.accepted)
         if courier.shipped.kept:
-            held = outbox.holds(closed.stems)
+            held = outbox.count_queries(closed.stems)
             held = courier.shipped.kept if held is None else held
-            courier.shipped.by_others = max(courier.shipped.kept - held, 0)
+            courier.shipped.sent_by_other_tasks = max(courier.shipped.kept - held, 0)
             courier.shipped.kept = min(courier.shipped.kept, held)
         if store:
             courier.shipped.stored = stored + (_take_in(store, closed, ends) if courier.shipped.kept else 0)
@@ -138,7 +140,9 @@ def flush(
     return courier.shipped
 
 
-def keep(journal: Journal, store: StoreOutbox | None = None, *, deadline: float = 0.0, problem: str = "") -> Shipped:
+def keep_journal(
+    journal: Journal, store: ObjectStoreOutbox | None = None, *, deadline: float = 0.0, problem: str = ""
+) -> ShippingResult:
     """Close a journal without asking the server, and tell where its queries are now.
 
     :param journal: what to keep, to be sent later
@@ -147,21 +151,21 @@ def keep(journal: Journal, store: StoreOutbox | None = None, *, deadline: float 
     :param problem: why it is not sent, for a person to read
     """
     ends = time.monotonic() + deadline
-    stored = store.take(journal) if store else 0
+    stored = store.upload_journal(journal) if store else 0
     closed = journal.close()
     kept = closed.kept + stored
     if store and closed.kept:
         stored += _take_in(store, closed, ends)
-    return Shipped(kept=kept, stored=stored, lost=closed.lost, problem=problem)
+    return ShippingResult(kept=kept, stored=stored, lost=closed.lost, problem=problem)
 
 
-def _take_in(store: StoreOutbox, closed: Kept, ends: float) -> int:
+def _take_in(store: ObjectStoreOutbox, closed: CloseResult, ends: float) -> int:
     """Put what is on this machine's disk into the store; return how many queries of a closed journal were among it."""
-    taken = store.take_in(until=ends - _RESERVE)
+    taken = store.upload_ready(until=ends - _RESERVE)
     return sum(taken[stem] for stem in closed.stems)
 
 
-class _Courier:
+class Sender:
     """Carries queries to the server until it has a reason to stop.
 
     :param outbox: whose breaker it obeys, and where it buries what is refused
@@ -173,9 +177,11 @@ class _Courier:
     def __init__(
         self, outbox: Outbox, connect: Callable[[], IngestClient], deadline: float, *, force: bool = False
     ) -> None:
-        self.shipped = Shipped()
+        self.shipped = ShippingResult()
         self.has_stopped = False
-        self.doubt = ""  # the server refused everything alike: is it the queries, or what this version sends?
+        self.suspected_contract_error = (
+            ""  # the server refused everything alike: is it the queries, or what this version sends?
+        )
         self._outbox = outbox
         self._connect = connect
         self._client: IngestClient | None = None
@@ -183,7 +189,7 @@ class _Courier:
         self._started = time.monotonic()
         self._ends = self._started + deadline
 
-    def __enter__(self) -> _Courier:
+    def __enter__(self) -> Sender:
         return self
 
     def __exit__(
@@ -199,7 +205,7 @@ class _Courier:
 
     def open(self) -> IngestClient | None:
         """Return the client if something may be sent: there is time, and the breaker agrees."""
-        if self._left() < _LEAST:
+        if self._left() < MIN_SECONDS:
             self.has_stopped = True
         elif self._client is None and not self.has_stopped:
             self.has_stopped = not (self._passes() and self._connects())
@@ -217,7 +223,7 @@ class _Courier:
         self.shipped.accepted += result.accepted
         if result.accepted:
             self._outbox.state.succeeded(accepted=result.accepted)
-        if self._outbox.bury(result.refused):
+        if self._outbox.add_dead_letters(result.refused):
             self.shipped.refused += len(result.refused)
             return [key for key, _ in chunk]
         refused = {one.line for one in result.refused}
@@ -231,7 +237,7 @@ class _Courier:
     def _push(self, client: IngestClient, lines: list[bytes]) -> PushResult | None:
         seconds = min(self._left(), client.deadline)
         limit = client.max_batch_bytes
-        self.doubt = ""
+        self.suspected_contract_error = ""
         try:
             result = client.push_lines(lines, deadline=seconds)
         except ServerUnavailableError as error:
@@ -244,7 +250,7 @@ class _Courier:
         except MisconfiguredError as error:
             self._account(error.result)
             if error.status in (400, 422):
-                self.doubt = str(error)
+                self.suspected_contract_error = str(error)
             else:
                 self._outbox.state.misconfigured(str(error))
                 self._stop(str(error))
@@ -294,18 +300,18 @@ class _Courier:
         self.shipped.problem = reason
 
 
-def _ship_ready(outbox: Outbox, courier: _Courier) -> Counter[str]:
+def _ship_ready(outbox: Outbox, courier: Sender) -> Counter[str]:
     """Send what is ready; return how many queries were settled, by the stem of their segment."""
     with outbox.claims() as claims:
-        current = _Round(outbox, courier, claims)
+        current = ReadyDrain(outbox, courier, claims)
         try:
             current.run()
         except OSError as error:
-            courier.shipped.problem = outbox.complain(error)
+            courier.shipped.problem = outbox.report_disk_error(error)
     return current.settled_of
 
 
-class _Round:
+class ReadyDrain:
     """One way through what is ready.
 
     :param outbox: where it is
@@ -313,13 +319,13 @@ class _Round:
     :param claims: what is with the courier now
     """
 
-    def __init__(self, outbox: Outbox, courier: _Courier, claims: Claims) -> None:
+    def __init__(self, outbox: Outbox, courier: Sender, claims: SegmentClaims) -> None:
         self._outbox = outbox
         self._courier = courier
         self._claims = claims
         self._seen: set[str] = set()
-        self._queue: deque[Name] = deque()
-        self._next: Segment | None = None
+        self._queue: deque[SegmentName] = deque()
+        self._next: ClaimedSegment | None = None
         self._asked_newest = False
         self.settled_of: Counter[str] = Counter()
 
@@ -327,7 +333,7 @@ class _Round:
         """Send what is there, and what arrives meanwhile."""
         while self._look() and (client := self._courier.open()):
             self._send(self._group(client), client)
-            if self._courier.doubt:
+            if self._courier.suspected_contract_error:
                 self._ask_newest()
 
     def _look(self) -> bool:
@@ -336,10 +342,10 @@ class _Round:
             self._queue.extend(name for name in self._outbox.ready() if name.stem not in self._seen)
         return bool(self._queue) or self._next is not None
 
-    def _group(self, client: IngestClient) -> list[Segment]:
+    def _group(self, client: IngestClient) -> list[ClaimedSegment]:
         """Claim as many segments as go into one request, and the one that does not go in any more."""
-        group: list[Segment] = []
-        room = _Room(client)
+        group: list[ClaimedSegment] = []
+        room = RequestBudget(client)
         while self._next or (self._queue and len(self._claims) < MAX_CLAIMS):
             segment, self._next = self._next or self._claim(self._queue.popleft()), None
             if segment is None:
@@ -350,11 +356,11 @@ class _Round:
             group.append(segment)
         return group
 
-    def _claim(self, name: Name) -> Segment | None:
+    def _claim(self, name: SegmentName) -> ClaimedSegment | None:
         self._seen.add(name.stem)
         return self._claims.claim(name)
 
-    def _send(self, group: list[Segment], client: IngestClient) -> None:
+    def _send(self, group: list[ClaimedSegment], client: IngestClient) -> None:
         lines = [((segment, number), line) for segment in group for number, line in segment.lines.items()]
         for chunk in _chunks(lines, client):
             settled = self._courier.send(chunk)
@@ -373,13 +379,13 @@ class _Round:
         suspects = self._claims.give_back()
         self._next = None
         if self._asked_newest or not self._queue:
-            self._courier.give_up(self._courier.doubt)
+            self._courier.give_up(self._courier.suspected_contract_error)
             return
         self._asked_newest = True
         self._queue.extendleft([*reversed(suspects), self._queue.pop()])
 
 
-class _Room:
+class RequestBudget:
     """What goes into one request of a client; at least one thing does."""
 
     def __init__(self, client: IngestClient) -> None:
@@ -399,11 +405,11 @@ class _Room:
 def _chunks(lines: Iterable[tuple[Key, bytes]], client: IngestClient) -> Iterator[list[tuple[Key, bytes]]]:
     """Group lines by requests; the client's limits are read anew each time, for the server may lower them meanwhile."""
     chunk: list[tuple[Key, bytes]] = []
-    room = _Room(client)
+    room = RequestBudget(client)
     for key, line in lines:
         if not room.takes([line]):
             yield chunk
-            chunk, room = [], _Room(client)
+            chunk, room = [], RequestBudget(client)
             room.takes([line])
         chunk.append((key, line))
     if chunk:

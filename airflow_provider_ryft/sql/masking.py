@@ -15,18 +15,18 @@ from airflow_provider_ryft.sql.tokenizer import (
     CAUTIOUS,
     COMMENT,
     DATA,
-    EITHER,
     END,
     NAME,
+    NAME_OR_STRING,
     NUMBER,
     OTHER,
     PLACEHOLDER,
     STRING,
     WORD,
-    Lexicon,
+    LexicalRules,
     Token,
     is_known,
-    readings,
+    possible_rules,
     tokens,
 )
 
@@ -74,7 +74,7 @@ def literals(sql: str, dialect: str | None = None) -> Iterator[str]:
 
 
 def _taken(sql: str, dialect: str | None) -> Iterator[_Span]:
-    lexicons = _fewest(readings(sql, dialect))
+    lexicons = _fewest(possible_rules(sql, dialect))
     if len(lexicons) > 1 and len(lexicons) * len(sql) > _READ_IN_EVERY_WAY and not is_known(dialect):
         lexicons = (CAUTIOUS,)
     secrets = _secrets_ahead(sql)
@@ -86,18 +86,18 @@ _READ_IN_EVERY_WAY = 1_000_000  # characters, times readings: some tenths of a s
 
 
 @lru_cache(maxsize=256)
-def _fewest(lexicons: tuple[Lexicon, ...]) -> tuple[Lexicon, ...]:
+def _fewest(lexicons: tuple[LexicalRules, ...]) -> tuple[LexicalRules, ...]:
     """Leave out the readings that cut a text as another one does, and hide no more than that."""
     return tuple(one for one in lexicons if not any(another in lexicons for another in _hiding_more(one)))
 
 
-def _hiding_more(lexicon: Lexicon) -> Iterator[Lexicon]:
+def _hiding_more(lexicon: LexicalRules) -> Iterator[LexicalRules]:
     """Vary what has no say in where a literal ends."""
     kinds = ("name", "either", "string")
     for double in kinds[kinds.index(lexicon.double) :]:
         for dashed in {False, lexicon.dashed_names}:
             for numbered in {False, lexicon.numbered}:
-                another = Lexicon(lexicon, double=double, dashed_names=dashed, numbered=numbered)
+                another = LexicalRules(lexicon, double=double, dashed_names=dashed, numbered=numbered)
                 if another != lexicon:
                     yield another
 
@@ -132,9 +132,9 @@ def _gap(sql: str, start: int, end: int) -> str:
     return "" if at_edge or sql[start - 1].isspace() or sql[end].isspace() else " "
 
 
-def _spans(sql: str, lexicon: Lexicon, secrets_ahead: bool) -> Iterator[_Span]:
+def _spans(sql: str, lexicon: LexicalRules, secrets_ahead: bool) -> Iterator[_Span]:
     """Yield what one reading hides, and its quoted names, in order."""
-    secrets = _Secrets(lexicon) if secrets_ahead else None
+    secrets = InlineSecretFinder(lexicon) if secrets_ahead else None
     first: Token = (END, 0, 0)  # of the statement
     earlier = before = first
     for token in tokens(sql, lexicon):
@@ -162,7 +162,7 @@ def _spans(sql: str, lexicon: Lexicon, secrets_ahead: bool) -> Iterator[_Span]:
                 yield start, end, _HIDDEN
         elif kind is NAME:
             yield start, end, NAME
-        elif kind is EITHER:
+        elif kind is NAME_OR_STRING:
             yield start, end, NAME if _is_name(sql, token, before, earlier, first) else _HIDDEN
         earlier, before = before, token
 
@@ -179,7 +179,7 @@ _EXPRESSION_FOLLOWS = frozenset(
 )  # fmt: skip
 
 
-def _is_member(sql: str, token: Token, before: Token, earlier: Token, lexicon: Lexicon) -> bool:
+def _is_member(sql: str, token: Token, before: Token, earlier: Token, lexicon: LexicalRules) -> bool:
     """Tell ``a.b.1``, and in some dialects ``t.1`` and ``f(x).1``, from ``.1``."""
     kind, start, end = before
     if sql[token[1]] != "." or end != token[1]:
@@ -212,10 +212,10 @@ def _is_name(sql: str, token: Token, before: Token, earlier: Token, first: Token
     return word == "." or (before[0] is WORD and word in _NAME_FOLLOWS) or bool(_DOT.match(sql, token[2]))
 
 
-class _Secrets:
+class InlineSecretFinder:
     """Follows the words of a statement to the values that are no literals, and yet must not be seen."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: LexicalRules) -> None:
         self._settings = lexicon.settings
         self._word_settings = lexicon.word_settings
         self._start()
@@ -254,7 +254,7 @@ class _Secrets:
             return self._found(end)
         if self._awaits_word and text not in _BEFORE_SECRET:
             self._awaits_word = False
-            if kind in (WORD, NAME, EITHER) and text.upper() not in _CONSTANTS and not sql.startswith("(", end):
+            if kind in (WORD, NAME, NAME_OR_STRING) and text.upper() not in _CONSTANTS and not sql.startswith("(", end):
                 return self._found(end)
         if kind is WORD:
             return self._read(text.upper(), end)

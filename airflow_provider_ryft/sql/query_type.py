@@ -32,7 +32,7 @@ def query_type(sql: str, dialect: str | None = None) -> QueryType | None:
         return settled
     # Most processes never need these.
     from airflow_provider_ryft.sql.statement_rules import type_of
-    from airflow_provider_ryft.sql.tokenizer import readings
+    from airflow_provider_ryft.sql.tokenizer import possible_rules
 
-    found = {type_of(sql, lexicon, name, MAX_TOKENS) for lexicon in readings(sql, dialect)}
+    found = {type_of(sql, lexicon, name, MAX_TOKENS) for lexicon in possible_rules(sql, dialect)}
     return found.pop() if len(found) == 1 else None

@@ -8,7 +8,7 @@ from enum import Enum
 from airflow_provider_ryft.ingest.fields import QueryType
 from airflow_provider_ryft.sql import tokenizer
 from airflow_provider_ryft.sql.first_word import SETTLED, SETTLED_IN, T_SQL, is_several
-from airflow_provider_ryft.sql.tokenizer import Lexicon
+from airflow_provider_ryft.sql.tokenizer import LexicalRules
 
 _RANKS = (
     QueryType.MERGE,
@@ -24,24 +24,24 @@ _RANKS = (
 )
 
 
-class _Aside(Enum):
+class NonDeciding(Enum):
     """What a statement may be that does not decide the type of a text."""
 
     SESSION = "a setting or a transaction: DATA_DEFINITION if there is nothing else in the text"
     BLOCK = "a procedural block: what it does is not looked into, so the text has no type"
 
 
-_Kind = QueryType | _Aside | None
+_Kind = QueryType | NonDeciding | None
 
 
-def type_of(sql: str, lexicon: Lexicon, dialect: str, max_tokens: int) -> QueryType | None:
+def type_of(sql: str, lexicon: LexicalRules, dialect: str, max_tokens: int) -> QueryType | None:
     """Return the type of a text as a dialect reads it, ``None`` if it has none.
 
     :param lexicon: what the dialect takes for words, names and literals
     :param dialect: in small letters, empty if it is not known
     :param max_tokens: how much is read; a type that is not settled by then is none
     """
-    reader = _Reader(sql, lexicon, dialect, max_tokens)
+    reader = TokenReader(sql, lexicon, dialect, max_tokens)
     several = is_several(sql)
     kinds: set[_Kind] = set()
     try:
@@ -49,44 +49,44 @@ def type_of(sql: str, lexicon: Lexicon, dialect: str, max_tokens: int) -> QueryT
             kinds.add(_statement(reader))
             if dialect == "mssql":
                 kinds.update(_without_semicolons(reader))
-            if not several or _Aside.BLOCK in kinds:
+            if not several or NonDeciding.BLOCK in kinds:
                 break
             reader.skip_statement()
     except _TooLongError:
         # What follows cannot outrank these, or hardly: the values of a large INSERT may well hold a semicolon.
         kinds &= {QueryType.INSERT, QueryType.MERGE}
-    if _Aside.BLOCK in kinds:
+    if NonDeciding.BLOCK in kinds:
         return None
     for kind in _RANKS:
         if kind in kinds:
             return kind
-    return QueryType.DATA_DEFINITION if _Aside.SESSION in kinds else None
+    return QueryType.DATA_DEFINITION if NonDeciding.SESSION in kinds else None
 
 
 class _TooLongError(Exception):
     """More tokens than are read."""
 
 
-class _Reader:
+class TokenReader:
     """The tokens of a text, one after the other.
 
     A word is itself in capitals, a quoted name is ``"``, a literal or placeholder is ``?``, a sign is itself, and the
     end is an empty text.
     """
 
-    def __init__(self, sql: str, lexicon: Lexicon, dialect: str, max_tokens: int) -> None:
+    def __init__(self, sql: str, lexicon: LexicalRules, dialect: str, max_tokens: int) -> None:
         self.dialect = dialect
         self.name = ""  # the last quoted name that was read, without its quotes
         self.last = ""  # the last term that was taken
         self._tokens = self._read(sql, lexicon, max_tokens)
         self._next: str | None = None
 
-    def _read(self, sql: str, lexicon: Lexicon, max_tokens: int) -> Iterator[str]:
+    def _read(self, sql: str, lexicon: LexicalRules, max_tokens: int) -> Iterator[str]:
         word, other, comment = tokenizer.WORD, tokenizer.OTHER, tokenizer.COMMENT  # most tokens
         rest = {
             tokenizer.END: ";",
             tokenizer.NAME: '"',
-            tokenizer.EITHER: '"',
+            tokenizer.NAME_OR_STRING: '"',
             tokenizer.BRACKET: "",
             tokenizer.DATA: "",
         }
@@ -162,7 +162,7 @@ class _Reader:
             self.skip_statement()
 
 
-def _statement(reader: _Reader, depth: int = 0) -> _Kind:
+def _statement(reader: TokenReader, depth: int = 0) -> _Kind:
     """Read as much of a statement as tells its type.
 
     :param depth: how many statements this one is in
@@ -173,17 +173,17 @@ def _statement(reader: _Reader, depth: int = 0) -> _Kind:
         if reader.take_if("%"):
             reader.take_if("-", "+")
             if reader.peek() in _JINJA_CONTROL:
-                return _Aside.BLOCK
+                return NonDeciding.BLOCK
         reader.skip_group("{", "}")
     word = reader.take()
     if word == "(":
         return _in_parentheses(reader)
     if word == "<":
-        return _Aside.BLOCK  # a label
+        return NonDeciding.BLOCK  # a label
     return _statement_from(word, reader, depth)
 
 
-def _statement_from(word: str, reader: _Reader, depth: int) -> _Kind:
+def _statement_from(word: str, reader: TokenReader, depth: int) -> _Kind:
     if depth > _DEEPEST:
         return None
     rule = _rule(reader.dialect, word)
@@ -205,13 +205,13 @@ _DEEPEST = 8  # EXPLAIN ANALYZE EXPLAIN ANALYZE ...
 _QUERIES = frozenset({"FROM", "PIVOT", "SEL", "SELECT", "TABLE", "UNPIVOT", "VALUES", "WITH"})
 
 
-def _in_parentheses(reader: _Reader) -> _Kind:
+def _in_parentheses(reader: TokenReader) -> _Kind:
     while reader.take_if("("):
         pass
     return QueryType.SELECT if reader.peek() in _QUERIES else None
 
 
-def _select(reader: _Reader, _depth: int) -> _Kind:
+def _select(reader: TokenReader, _depth: int) -> _Kind:
     """Tell a query from ``SELECT ... INTO table``."""
     before = ""
     for term in reader.outside(until=_starts if reader.dialect == "mssql" else None):
@@ -228,7 +228,7 @@ def _select(reader: _Reader, _depth: int) -> _Kind:
 _NO_TABLES = frozenset({"DUMPFILE", "OUTFILE"})
 
 
-def _from(reader: _Reader, _depth: int) -> _Kind:
+def _from(reader: TokenReader, _depth: int) -> _Kind:
     """Tell a query that begins with its table from Hive's ``FROM ... INSERT``."""
     return QueryType.INSERT if any(term == "INSERT" for term in reader.outside()) else QueryType.SELECT
 
@@ -241,7 +241,7 @@ _AFTER_WITH = frozenset(
 )  # fmt: skip
 
 
-def _with(reader: _Reader, depth: int) -> _Kind:
+def _with(reader: TokenReader, depth: int) -> _Kind:
     """Find the statement that follows ``WITH name AS (...), ...``."""
     reader.take_if("RECURSIVE")
     if reader.take_if("FUNCTION") and reader.peek() not in ("AS", "("):
@@ -261,7 +261,7 @@ def _with(reader: _Reader, depth: int) -> _Kind:
 # --- statements about statements
 
 
-def _explain(reader: _Reader, depth: int) -> _Kind:
+def _explain(reader: TokenReader, depth: int) -> _Kind:
     analyzes = reader.take_if("ANALYZE", "ANALYSE")
     if reader.take_if("("):
         if reader.peek() in _QUERIES or reader.peek() == "(":
@@ -273,7 +273,7 @@ def _explain(reader: _Reader, depth: int) -> _Kind:
     return _analyzed(reader, depth) if analyzes else QueryType.EXPLAIN
 
 
-def _analyze_option(reader: _Reader) -> bool | None:
+def _analyze_option(reader: TokenReader) -> bool | None:
     """Read PostgreSQL's ``(ANALYZE, BUFFERS)``; ``None`` if ``ANALYZE`` has a literal for a value."""
     asked: bool | None = False
     while (term := reader.take()) and term != ")":
@@ -282,7 +282,7 @@ def _analyze_option(reader: _Reader) -> bool | None:
     return asked
 
 
-def _analyzed(reader: _Reader, depth: int) -> _Kind:
+def _analyzed(reader: TokenReader, depth: int) -> _Kind:
     """Find the statement behind ``ANALYZE`` and its options."""
     while (term := reader.peek()) and term != ";":
         if term == "(" or term in _RULES:
@@ -291,7 +291,7 @@ def _analyzed(reader: _Reader, depth: int) -> _Kind:
     return None
 
 
-def _explain_mysql(reader: _Reader, depth: int) -> _Kind:
+def _explain_mysql(reader: TokenReader, depth: int) -> _Kind:
     """Read what MySQL calls EXPLAIN, DESCRIBE or DESC: each of them does both."""
     if reader.peek() in _EXPLAINABLE:
         return _explain(reader, depth)
@@ -306,7 +306,7 @@ _EXPLAINABLE = frozenset(
 )  # fmt: skip
 
 
-def _analyze(reader: _Reader, depth: int) -> _Kind:
+def _analyze(reader: TokenReader, depth: int) -> _Kind:
     """Tell statistics from MariaDB's ``ANALYZE [FORMAT=JSON] statement``, which is its EXPLAIN ANALYZE."""
     if reader.take_if("FORMAT") and reader.take_if("="):
         return _analyzed(reader, depth)
@@ -315,42 +315,42 @@ def _analyze(reader: _Reader, depth: int) -> _Kind:
     return QueryType.ANALYZE
 
 
-def _set(reader: _Reader, depth: int) -> _Kind:
+def _set(reader: TokenReader, depth: int) -> _Kind:
     """Tell a setting from MariaDB's ``SET STATEMENT name=value FOR statement``."""
     if reader.take_if("STATEMENT") and any(term == "FOR" for term in reader.outside()):
         return _statement(reader, depth + 1)
-    return _Aside.SESSION
+    return NonDeciding.SESSION
 
 
 # --- changes of data
 
 
-def _update(reader: _Reader, _depth: int) -> _Kind:
+def _update(reader: TokenReader, _depth: int) -> _Kind:
     if reader.take_if("STATISTICS") and reader.peek() not in ("AS", "SET"):
         return QueryType.ANALYZE
     return QueryType.UPDATE
 
 
-def _replace(reader: _Reader, depth: int) -> _Kind:
+def _replace(reader: TokenReader, depth: int) -> _Kind:
     """Tell MySQL's kind of INSERT from ``REPLACE VIEW``, and the like."""
     if reader.peek() in _ROUTINES or reader.peek() in ("TABLE", "VIEW", "DICTIONARY"):
         return _create(reader, depth)
     return QueryType.INSERT
 
 
-def _load(reader: _Reader, _depth: int) -> _Kind:
+def _load(reader: TokenReader, _depth: int) -> _Kind:
     return QueryType.INSERT if reader.take_if("DATA", "XML") else None
 
 
-def _import(reader: _Reader, _depth: int) -> _Kind:
+def _import(reader: TokenReader, _depth: int) -> _Kind:
     return QueryType.INSERT if reader.take_if("INTO") else None
 
 
-def _bulk(reader: _Reader, _depth: int) -> _Kind:
+def _bulk(reader: TokenReader, _depth: int) -> _Kind:
     return QueryType.INSERT if reader.take_if("INSERT") else None
 
 
-def _copy(reader: _Reader, _depth: int) -> _Kind:
+def _copy(reader: TokenReader, _depth: int) -> _Kind:
     if reader.take_if("INTO"):
         return _copy_into(reader)
     if reader.peek() in ("FILES", "FROM"):
@@ -363,7 +363,7 @@ def _copy(reader: _Reader, _depth: int) -> _Kind:
     return None
 
 
-def _copy_into(reader: _Reader) -> _Kind:
+def _copy_into(reader: TokenReader) -> _Kind:
     """Tell a load into a table from Snowflake's unload into a stage or an address."""
     target = reader.take()
     if target == "@" or (target == "?" and reader.peek() != "."):
@@ -371,11 +371,11 @@ def _copy_into(reader: _Reader) -> _Kind:
     return None if target in ("", "{") else QueryType.INSERT
 
 
-def _export(reader: _Reader, _depth: int) -> _Kind:
+def _export(reader: TokenReader, _depth: int) -> _Kind:
     return QueryType.SELECT if reader.take_if("DATA", "TO") else None
 
 
-def _refresh(reader: _Reader, _depth: int) -> _Kind:
+def _refresh(reader: TokenReader, _depth: int) -> _Kind:
     return QueryType.INSERT if reader.take_if("MATERIALIZED") else None
 
 
@@ -398,7 +398,7 @@ _ROUTINES = frozenset(
 )  # fmt: skip
 
 
-def _create(reader: _Reader, _depth: int) -> _Kind:
+def _create(reader: TokenReader, _depth: int) -> _Kind:
     """Read ``CREATE`` and ``ALTER`` of what may hold a query or statements."""
     before = ""
     for term in reader.outside():
@@ -415,14 +415,14 @@ def _create(reader: _Reader, _depth: int) -> _Kind:
     return QueryType.DATA_DEFINITION
 
 
-def _skip_body(reader: _Reader, routine: str) -> None:
+def _skip_body(reader: TokenReader, routine: str) -> None:
     """Go past a routine; to the end of the text if its body may hold semicolons."""
     in_one_text = reader.dialect in ("mssql", "oracle") or routine == "SCRIPT"
     if in_one_text or any(term == "BEGIN" for term in reader.outside()):
         reader.skip_text()
 
 
-def _has_query(reader: _Reader) -> bool:
+def _has_query(reader: TokenReader) -> bool:
     """Tell ``CREATE TABLE`` from ``CREATE TABLE ... AS SELECT``, where some dialects leave out AS."""
     if reader.peek() == "FUNCTION":
         return False
@@ -446,9 +446,9 @@ def _has_query(reader: _Reader) -> bool:
 _CREATES_FROM = _QUERIES | {"EXECUTE", "{"}
 
 
-def _alter(reader: _Reader, depth: int) -> _Kind:
+def _alter(reader: TokenReader, depth: int) -> _Kind:
     if reader.peek() == "SESSION":
-        return _Aside.SESSION
+        return NonDeciding.SESSION
     if not reader.take_if("TABLE"):
         return _create(reader, depth)
     while reader.take_if("IF", "EXISTS", "ONLY"):
@@ -460,7 +460,7 @@ def _alter(reader: _Reader, depth: int) -> _Kind:
     return _ALTERATIONS.get(reader.peek(), QueryType.DATA_DEFINITION)
 
 
-def _skip_name(reader: _Reader) -> None:
+def _skip_name(reader: TokenReader) -> None:
     """Go past ``a.b.c``, whatever its parts are: ``{{ Jinja }}_x`` and ``IDENTIFIER(...)`` too."""
     while part := reader.take():
         if part == "{":
@@ -480,10 +480,10 @@ _ALTERATIONS = {
 }
 
 
-def _execute(reader: _Reader, _depth: int) -> _Kind:
+def _execute(reader: TokenReader, _depth: int) -> _Kind:
     """Read T-SQL's call of a procedure; what runs a statement given as text has no type."""
     if reader.take_if("AS"):
-        return _Aside.SESSION
+        return NonDeciding.SESSION
     name = ""
     while (term := reader.peek()) and term not in (";", "("):
         quoted = reader.name
@@ -494,7 +494,7 @@ def _execute(reader: _Reader, _depth: int) -> _Kind:
     return None if name == "SP_EXECUTESQL" or (not name and reader.peek() == "(") else QueryType.DATA_DEFINITION
 
 
-def _statistics(reader: _Reader, _depth: int) -> _Kind:
+def _statistics(reader: TokenReader, _depth: int) -> _Kind:
     reader.take_if("INCREMENTAL")
     return QueryType.ANALYZE if reader.take_if("STAT", "STATISTICS", "STATS") else None
 
@@ -502,18 +502,18 @@ def _statistics(reader: _Reader, _depth: int) -> _Kind:
 # --- settings, transactions, and what stands before a statement
 
 
-def _pragma(reader: _Reader, _depth: int) -> _Kind:
-    return _Aside.SESSION if "=" in reader.outside() else QueryType.DESCRIBE
+def _pragma(reader: TokenReader, _depth: int) -> _Kind:
+    return NonDeciding.SESSION if "=" in reader.outside() else QueryType.DESCRIBE
 
 
-def _start(reader: _Reader, _depth: int) -> _Kind:
-    return _Aside.SESSION if reader.take_if("TRANSACTION") else None
+def _start(reader: TokenReader, _depth: int) -> _Kind:
+    return NonDeciding.SESSION if reader.take_if("TRANSACTION") else None
 
 
-def _begin(reader: _Reader, _depth: int) -> _Kind:
+def _begin(reader: TokenReader, _depth: int) -> _Kind:
     if reader.take_if("NOT"):  # DEFERRABLE, or MariaDB's ATOMIC
-        return _Aside.SESSION if reader.peek() == "DEFERRABLE" else _Aside.BLOCK
-    return _Aside.SESSION if reader.peek() in _TRANSACTIONS else _Aside.BLOCK
+        return NonDeciding.SESSION if reader.peek() == "DEFERRABLE" else NonDeciding.BLOCK
+    return NonDeciding.SESSION if reader.peek() in _TRANSACTIONS else NonDeciding.BLOCK
 
 
 _TRANSACTIONS = frozenset(
@@ -530,10 +530,10 @@ _FOLLOWING = frozenset(
 )  # fmt: skip
 
 
-def _before(otherwise: _Kind) -> Callable[[_Reader, int], _Kind]:
+def _before(otherwise: _Kind) -> Callable[[TokenReader, int], _Kind]:
     """Make a rule for what may be followed by a statement without a semicolon between."""
 
-    def rule(reader: _Reader, depth: int) -> _Kind:
+    def rule(reader: TokenReader, depth: int) -> _Kind:
         before = ""
         for term in reader.outside():
             if term == "CURSOR":
@@ -546,9 +546,9 @@ def _before(otherwise: _Kind) -> Callable[[_Reader, int], _Kind]:
     return rule
 
 
-def _begin_t_sql(reader: _Reader, depth: int) -> _Kind:
+def _begin_t_sql(reader: TokenReader, depth: int) -> _Kind:
     begun = _begin(reader, depth)
-    return _before(begun)(reader, depth) if begun is _Aside.SESSION else begun
+    return _before(begun)(reader, depth) if begun is NonDeciding.SESSION else begun
 
 
 # --- T-SQL, where a semicolon between statements may be left out
@@ -562,7 +562,7 @@ _CLAUSE_FOLLOWS = frozenset(
 )  # fmt: skip
 
 
-def _without_semicolons(reader: _Reader) -> Iterator[_Kind]:
+def _without_semicolons(reader: TokenReader) -> Iterator[_Kind]:
     """Read the statements that follow one with no more than white space between."""
     before = reader.last
     for term in reader.outside():
@@ -582,48 +582,48 @@ def _starts(term: str, before: str, after: str = "") -> bool:
     return before != "ON" or term not in ("DELETE", "UPDATE") or after not in ("CASCADE", "NO", "SET")
 
 
-_Rule = Callable[[_Reader, int], _Kind] | QueryType | _Aside
+_Rule = Callable[[TokenReader, int], _Kind] | QueryType | NonDeciding
 
 _RULES: dict[str, _Rule] = {
     **SETTLED,
-    "ABORT": _Aside.SESSION,
+    "ABORT": NonDeciding.SESSION,
     "ALTER": _alter,
     "ANALYSE": _analyze,
     "ANALYZE": _analyze,
     "BEGIN": _begin,
     "BULK": _bulk,
-    "CASE": _Aside.BLOCK,
+    "CASE": NonDeciding.BLOCK,
     "COLLECT": _statistics,
-    "COMMIT": _Aside.SESSION,
+    "COMMIT": NonDeciding.SESSION,
     "COMPUTE": _statistics,
     "COPY": _copy,
     "CREATE": _create,
-    "DEALLOCATE": _Aside.SESSION,
-    "DO": _Aside.BLOCK,
-    "END": _Aside.SESSION,
+    "DEALLOCATE": NonDeciding.SESSION,
+    "DO": NonDeciding.BLOCK,
+    "END": NonDeciding.SESSION,
     "EXEC": _execute,
     "EXPLAIN": _explain,
     "EXPORT": _export,
-    "FOR": _Aside.BLOCK,
+    "FOR": NonDeciding.BLOCK,
     "FROM": _from,
-    "IF": _Aside.BLOCK,
+    "IF": NonDeciding.BLOCK,
     "IMPORT": _import,
     "LOAD": _load,
-    "LOOP": _Aside.BLOCK,
+    "LOOP": NonDeciding.BLOCK,
     "PRAGMA": _pragma,
-    "PREPARE": _Aside.SESSION,
+    "PREPARE": NonDeciding.SESSION,
     "REFRESH": _refresh,
-    "REPEAT": _Aside.BLOCK,
+    "REPEAT": NonDeciding.BLOCK,
     "REPLACE": _replace,
-    "RESET": _Aside.SESSION,
-    "ROLLBACK": _Aside.SESSION,
+    "RESET": NonDeciding.SESSION,
+    "ROLLBACK": NonDeciding.SESSION,
     "SELECT": _select,
     "SET": _set,
     "START": _start,
-    "UNSET": _Aside.SESSION,
+    "UNSET": NonDeciding.SESSION,
     "UPDATE": _update,
-    "USE": _Aside.SESSION,
-    "WHILE": _Aside.BLOCK,
+    "USE": NonDeciding.SESSION,
+    "WHILE": NonDeciding.BLOCK,
     "WITH": _with,
 }
 _MYSQL: dict[str, _Rule] = dict.fromkeys(("EXPLAIN", "DESCRIBE", "DESC"), _explain_mysql)
@@ -634,17 +634,17 @@ _RULES_OF: dict[str, dict[str, _Rule]] = {
         "DECLARE": _before(None),
         "EXECUTE": _execute,
         "PRINT": _before(None),
-        "SET": _before(_Aside.SESSION),
-        "USE": _before(_Aside.SESSION),
+        "SET": _before(NonDeciding.SESSION),
+        "USE": _before(NonDeciding.SESSION),
     },
     "mysql": _MYSQL,
     "teradata": {
-        "BT": _Aside.SESSION,
-        "ET": _Aside.SESSION,
+        "BT": NonDeciding.SESSION,
+        "ET": NonDeciding.SESSION,
         "LOCK": _before(None),
         "LOCKING": _before(None),
         "USING": _before(None),
     },
     "vertica": {"AT": _before(None)},
-    "ydb": {"PRAGMA": _Aside.SESSION},
+    "ydb": {"PRAGMA": NonDeciding.SESSION},
 }

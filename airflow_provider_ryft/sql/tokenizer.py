@@ -2,8 +2,8 @@ r"""SQL text cut into tokens, by the lexical rules of a dialect.
 
 Where a string ends depends on who reads it: ``'C:\'`` is a whole string for PostgreSQL and Trino, and the beginning of
 one for MySQL and Snowflake. A wrong guess turns code into literals, and literals into code, for the rest of the text.
-So every dialect says how it reads (:class:`Lexicon`), and text whose dialect is not known is read in every way that
-makes a difference to it (:func:`readings`).
+So every dialect says how it reads (:class:`LexicalRules`), and text whose dialect is not known is read in every way
+that makes a difference to it (:func:`possible_rules`).
 
 Everything is linear in the length of the text: no pattern can match one text in two ways, the end of what was opened is
 found by one search from left to right, and what is never closed reaches to the end of the text, so that no search is
@@ -18,7 +18,7 @@ from functools import lru_cache
 
 WORD = "word"  # a keyword or a bare name
 NAME = "name"  # a quoted name, quotes included
-EITHER = "either"  # to SQLite, "x" is a string if no column has that name
+NAME_OR_STRING = "either"  # to SQLite, "x" is a string if no column has that name
 STRING = "string"  # prefix and quotes included; also a name that is not closed
 NUMBER = "number"
 PLACEHOLDER = "placeholder"  # with a number in it: $1, :1; of the others the signs and words are tokens of their own
@@ -32,7 +32,7 @@ Token = tuple[str, int, int]
 """What it is, where it starts, and where it ends. White space is between tokens."""
 
 
-class Lexicon:
+class LexicalRules:
     """How a dialect cuts text into tokens; the defaults are the SQL standard's.
 
     :param backslash: a backslash takes the meaning from the next character in ``'...'``
@@ -100,19 +100,19 @@ class Lexicon:
     word_settings: bool = False
     cautious: bool = False
 
-    def __init__(self, base: Lexicon | None = None, **traits: bool | str | None) -> None:
+    def __init__(self, base: LexicalRules | None = None, **traits: bool | str | None) -> None:
         changed = {**vars(base), **traits} if base else traits
-        vars(self).update({trait: value for trait, value in changed.items() if value != getattr(Lexicon, trait)})
+        vars(self).update({trait: value for trait, value in changed.items() if value != getattr(LexicalRules, trait)})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lexicon) and vars(self) == vars(other)
+        return isinstance(other, LexicalRules) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
         return hash(frozenset(vars(self).items()))
 
 
 _Sign = str | Callable[[str], bool]
-_SIGNS: dict[str, tuple[_Sign, ...]] = {
+_TRAIT_MARKERS: dict[str, tuple[_Sign, ...]] = {
     "backslash": (lambda text: _has_escaped_quote(text),),
     "backslash_in_names": (lambda text: _has_escaped_quote(text),),
     "double": ('"',),
@@ -144,21 +144,23 @@ _SIGNS: dict[str, tuple[_Sign, ...]] = {
     "cautious": (),
 }
 """What a text, in small letters, has in it if a trait makes a difference to how it is cut: one of these at least."""
-_INDIFFERENT = Lexicon(settings=True, word_settings=True)
+_INDIFFERENT = LexicalRules(settings=True, word_settings=True)
 """What is read into a text to which a trait makes no difference; where it says only what to hide, the most."""
 
 
-_TRINO = Lexicon()
-_POSTGRES = Lexicon(e_strings=True, dollar="tag", nested=True, copy_data=True)
-_DUCKDB = Lexicon(_POSTGRES, copy_data=False, word_settings=True)
-_REDSHIFT = Lexicon(_POSTGRES, backslash=True)
-_VERTICA = Lexicon(_POSTGRES, nested=None)
-_MYSQL = Lexicon(backslash=True, double="string", hash_comments="#", dash_space=True, executable=True, digit_names=True)
-_SQLITE = Lexicon(double="either", brackets=True, numbered=True)
-_MSSQL = Lexicon(brackets=True, nested=True, hash_words=True, money=True)
-_ORACLE = Lexicon(q_strings=True, hash_words=True)
-_SNOWFLAKE = Lexicon(backslash=True, dollar="bare", slash_comments=True, nested=None)
-_BIGQUERY = Lexicon(
+_TRINO = LexicalRules()
+_POSTGRES = LexicalRules(e_strings=True, dollar="tag", nested=True, copy_data=True)
+_DUCKDB = LexicalRules(_POSTGRES, copy_data=False, word_settings=True)
+_REDSHIFT = LexicalRules(_POSTGRES, backslash=True)
+_VERTICA = LexicalRules(_POSTGRES, nested=None)
+_MYSQL = LexicalRules(
+    backslash=True, double="string", hash_comments="#", dash_space=True, executable=True, digit_names=True
+)
+_SQLITE = LexicalRules(double="either", brackets=True, numbered=True)
+_MSSQL = LexicalRules(brackets=True, nested=True, hash_words=True, money=True)
+_ORACLE = LexicalRules(q_strings=True, hash_words=True)
+_SNOWFLAKE = LexicalRules(backslash=True, dollar="bare", slash_comments=True, nested=None)
+_BIGQUERY = LexicalRules(
     backslash=True,
     backslash_in_names=True,
     double="string",
@@ -167,9 +169,9 @@ _BIGQUERY = Lexicon(
     dashed_names=True,
     digit_names=True,
 )
-_HIVE = Lexicon(backslash=True, double="string", nested=None, settings=True, digit_names=True)
-_SPARK = Lexicon(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
-_CLICKHOUSE = Lexicon(
+_HIVE = LexicalRules(backslash=True, double="string", nested=None, settings=True, digit_names=True)
+_SPARK = LexicalRules(_HIVE, raw_strings=True, dollar="bare", nested=True, continued_comments=True)
+_CLICKHOUSE = LexicalRules(
     backslash=True,
     backslash_in_names=True,
     dollar="tag",
@@ -180,11 +182,13 @@ _CLICKHOUSE = Lexicon(
     format_data=True,
     digit_names=True,
 )
-_YDB = Lexicon(backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None, digit_names=True)
-_CALCITE = Lexicon(nested=None)
-_DRILL = Lexicon(_CALCITE, double="string")
+_YDB = LexicalRules(
+    backslash=True, backslash_in_names=True, double="string", at_signs=True, nested=None, digit_names=True
+)
+_CALCITE = LexicalRules(nested=None)
+_DRILL = LexicalRules(_CALCITE, double="string")
 
-_BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
+_BY_DIALECT: dict[str, tuple[LexicalRules, ...]] = {
     "athena": (_TRINO, _HIVE),  # queries are Trino's, definitions Hive's
     "aws": (_TRINO, _HIVE, _REDSHIFT),
     "bigquery": (_BIGQUERY,),
@@ -194,7 +198,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "drill": (_DRILL,),
     "druid": (_CALCITE,),
     "duckdb": (_DUCKDB,),
-    "exasol": (Lexicon(_CALCITE, scripts=True),),
+    "exasol": (LexicalRules(_CALCITE, scripts=True),),
     "gcpbigquery": (_BIGQUERY,),
     "gcpspanner": (_BIGQUERY,),
     "google_cloud_platform": (_BIGQUERY,),
@@ -205,7 +209,7 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "mariadb": (_MYSQL,),
     "motherduck": (_DUCKDB,),
     "mssql": (_MSSQL,),
-    "mysql": (_MYSQL, Lexicon(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
+    "mysql": (_MYSQL, LexicalRules(_MYSQL, dollar="tag")),  # since 9.0, for programs in JavaScript
     "oracle": (_ORACLE,),
     "pinot": (_CALCITE,),
     "postgres": (_POSTGRES,),
@@ -217,15 +221,15 @@ _BY_DIALECT: dict[str, tuple[Lexicon, ...]] = {
     "spark_connect": (_SPARK,),
     "spark_sql": (_SPARK,),
     "sqlite": (_SQLITE,),
-    "teradata": (Lexicon(_TRINO, hash_words=True),),
-    "trino": (Lexicon(_TRINO, dollar="bare"),),
+    "teradata": (LexicalRules(_TRINO, hash_words=True),),
+    "trino": (LexicalRules(_TRINO, dollar="bare"),),
     "vertica": (_VERTICA,),
     "ydb": (_YDB,),
 }
 _ALL = tuple(dict.fromkeys(lexicon for several in _BY_DIALECT.values() for lexicon in several))
 
 
-CAUTIOUS = Lexicon(cautious=True, money=True, settings=True, word_settings=True)
+CAUTIOUS = LexicalRules(cautious=True, money=True, settings=True, word_settings=True)
 """What hides no less than any dialect's lexicon, and may hide much more."""
 
 
@@ -234,7 +238,7 @@ def is_known(dialect: str | None) -> bool:
     return (dialect or "").lower() in _BY_DIALECT
 
 
-def readings(text: str, dialect: str | None) -> tuple[Lexicon, ...]:
+def possible_rules(text: str, dialect: str | None) -> tuple[LexicalRules, ...]:
     """Return the ways to read a text: one where the dialect settles it, else every one that may differ from the others.
 
     :param dialect: an Airflow connection type; ``None`` or one that is not known: any dialect
@@ -249,27 +253,27 @@ def readings(text: str, dialect: str | None) -> tuple[Lexicon, ...]:
 
 
 def _has_sign(lowered: str, trait: str) -> bool:
-    return any(sign in lowered if isinstance(sign, str) else sign(lowered) for sign in _SIGNS[trait])
+    return any(sign in lowered if isinstance(sign, str) else sign(lowered) for sign in _TRAIT_MARKERS[trait])
 
 
 @lru_cache(maxsize=64)
 def _unsettled(dialect: str) -> tuple[str, ...]:
     """Return the traits in which the lexicons of a dialect differ, or which one of them leaves open."""
     lexicons = _BY_DIALECT.get(dialect, _ALL)
-    values = {trait: {getattr(lexicon, trait) for lexicon in lexicons} for trait in _SIGNS}
+    values = {trait: {getattr(lexicon, trait) for lexicon in lexicons} for trait in _TRAIT_MARKERS}
     return tuple(trait for trait, found in values.items() if len(found) > 1 or None in found)
 
 
 @lru_cache(maxsize=256)
-def _distinct(dialect: str, matter: tuple[str, ...], *, both_returns: bool) -> tuple[Lexicon, ...]:
+def _distinct(dialect: str, matter: tuple[str, ...], *, both_returns: bool) -> tuple[LexicalRules, ...]:
     """Return the lexicons of a dialect that differ in traits that matter."""
     settled = {trait: getattr(_INDIFFERENT, trait) for trait in _unsettled(dialect) if trait not in matter}
-    found: dict[Lexicon, None] = {}
+    found: dict[LexicalRules, None] = {}
     for lexicon in _BY_DIALECT.get(dialect, _ALL):
-        plain = Lexicon(lexicon, **settled)
+        plain = LexicalRules(lexicon, **settled)
         for nested in (True, False) if plain.nested is None else (plain.nested,):
             for return_ends in (True, False) if both_returns else (True,):
-                found[Lexicon(plain, nested=nested, return_ends_comment=return_ends)] = None
+                found[LexicalRules(plain, nested=nested, return_ends_comment=return_ends)] = None
     return tuple(found)
 
 
@@ -300,15 +304,15 @@ def _has_comment_in_comment(text: str) -> bool:
     return False
 
 
-def tokens(text: str, lexicon: Lexicon) -> Iterator[Token]:
+def tokens(text: str, lexicon: LexicalRules) -> Iterator[Token]:
     """Cut a text into tokens.
 
-    :param lexicon: one of its :func:`readings`
+    :param lexicon: one of its :func:`possible_rules`
     """
     yield from _code(text, 0, len(text), lexicon)
 
 
-def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[Token, None, bool]:
+def _code(text: str, position: int, stop: int, lexicon: LexicalRules) -> Generator[Token, None, bool]:
     """Cut ``text[position:stop]``; a token that is not closed there reaches to the end of the text, and is the last.
 
     :return: whether there was one
@@ -342,7 +346,7 @@ def _code(text: str, position: int, stop: int, lexicon: Lexicon) -> Generator[To
     return False
 
 
-def _may_have_data(text: str, lexicon: Lexicon) -> bool:
+def _may_have_data(text: str, lexicon: LexicalRules) -> bool:
     traits = ("format_data", "copy_data", "scripts")
     return any(getattr(lexicon, trait) and _has_sign(text.lower(), trait) for trait in traits)
 
@@ -350,7 +354,7 @@ def _may_have_data(text: str, lexicon: Lexicon) -> bool:
 class _Data:
     """Finds the data that follows a statement in the same text."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: LexicalRules) -> None:
         self._format = lexicon.format_data
         self._scripts = lexicon.scripts
         self._first = self._last = ""  # words of the statement
@@ -468,7 +472,7 @@ def _until_bracket(text: str, _start: int, after: int, stop: int) -> int:
 _CLOSING = {"[": "]", "(": ")", "{": "}", "<": ">"}
 
 
-def _until_line_end(lexicon: Lexicon) -> Close:
+def _until_line_end(lexicon: LexicalRules) -> Close:
     """End a comment where its line ends, or where the text does."""
     pattern = r"(?<!\\)\n" if lexicon.continued_comments else r"\n"
     if lexicon.return_ends_comment:
@@ -488,7 +492,7 @@ _NEXT_LINE = r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'"
 
 
 @lru_cache(maxsize=256)
-def _grammar(lexicon: Lexicon) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
+def _grammar(lexicon: LexicalRules) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
     """Return what matches the next token of a text, and the form of each of its groups."""
     forms = [*_words(lexicon), *_comments(lexicon), *_strings(lexicon), *_names(lexicon), *_signs(lexicon)]
     if lexicon.cautious:
@@ -498,7 +502,7 @@ def _grammar(lexicon: Lexicon) -> tuple[Callable[[str, int, int], re.Match[str] 
     return re.compile(rf"[\s\ufeff]*(?:{pattern})").match, (nothing, *forms)
 
 
-def _words(lexicon: Lexicon) -> Iterator[_Form]:
+def _words(lexicon: LexicalRules) -> Iterator[_Form]:
     """Words that are no prefix of a string, and the signs that begin nothing: most of a text, so they come first."""
     quotes = "['\"]" if lexicon.double == "string" else "'"
     prefixes = [f"(?:{_prefix(lexicon)}){quotes}"]
@@ -517,12 +521,12 @@ def _words(lexicon: Lexicon) -> Iterator[_Form]:
     yield _form(OTHER, "[,()=]|\\.(?![0-9.])")
 
 
-def _prefix(lexicon: Lexicon) -> str:
+def _prefix(lexicon: LexicalRules) -> str:
     """Return what may stand before a quote and is part of the string."""
     return "[rR][bB]?|[bB][rR]?|[nNxX]" if lexicon.triple else "[bBnNxX]|[uU]&"
 
 
-def _comments(lexicon: Lexicon) -> Iterator[_Form]:
+def _comments(lexicon: LexicalRules) -> Iterator[_Form]:
     line = ["--" if not lexicon.dash_space else r"--(?=[\x00-\x20]|\Z)"]
     if lexicon.hash_comments:
         line.append(lexicon.hash_comments)
@@ -535,7 +539,7 @@ def _comments(lexicon: Lexicon) -> Iterator[_Form]:
     yield _form(COMMENT, r"\{#", _until("#}"))  # Jinja's
 
 
-def _strings(lexicon: Lexicon) -> Iterator[_Form]:
+def _strings(lexicon: LexicalRules) -> Iterator[_Form]:
     quotes = ["'", '"'] if lexicon.double == "string" else ["'"]
     prefix = _prefix(lexicon)
     if lexicon.triple:
@@ -563,13 +567,13 @@ def _strings(lexicon: Lexicon) -> Iterator[_Form]:
         yield _form(STRING, "\u201c", _until("\u201d"))
 
 
-def _names(lexicon: Lexicon) -> Iterator[_Form]:
+def _names(lexicon: LexicalRules) -> Iterator[_Form]:
     escape = r"\\" if lexicon.backslash_in_names else ""
     quotes = ["`"] if lexicon.double == "string" else ["`", '"']
     for quote in quotes:
         prefix = "(?:[uU]&)?" if quote == '"' else ""
         whole = rf"{prefix}{quote}[^{quote}{escape}]*{quote}(?!{quote})"
-        kind = EITHER if quote == '"' and lexicon.double == "either" else NAME
+        kind = NAME_OR_STRING if quote == '"' and lexicon.double == "either" else NAME
         escapes = [_BACKSLASH, quote * 2] if escape else [quote * 2]
         yield _form(kind, whole)
         yield _form(kind, prefix + quote, _until_unescaped(quote, *escapes))
@@ -577,7 +581,7 @@ def _names(lexicon: Lexicon) -> Iterator[_Form]:
         yield _form(NAME, r"\[", _until_unescaped("]", r"\]\]"))
 
 
-def _signs(lexicon: Lexicon) -> Iterator[_Form]:
+def _signs(lexicon: LexicalRules) -> Iterator[_Form]:
     no_more = r"(?!\w|\.[0-9])"
     placeholders = [rf"(?:(?<=[(,=<>|+*/-])|(?<=[(,=<>|+*/-]\s)):[0-9]{{1,5}}{no_more}"]
     if not lexicon.money:

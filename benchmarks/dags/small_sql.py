@@ -54,8 +54,8 @@ get_listener_manager().pm.add_hookcall_monitoring(before, after)
 def watch_the_recorder() -> None:
     """Note what is done in the task's thread when a statement begins and when it ends, the first time with imports."""
     report = sys.modules.get("airflow_provider_ryft.listener.task_report")
-    for name in ("prepare", "begin", "end") if report else ():
-        setattr(report.Report, name, noted("start")(getattr(report.Report, name)))
+    for name in ("on_hook_created", "on_start", "on_end") if report else ():
+        setattr(report.TaskReport, name, noted("start")(getattr(report.TaskReport, name)))
 
 
 class FarHook(SqliteHook):

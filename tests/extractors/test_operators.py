@@ -12,10 +12,9 @@ from unittest import mock
 
 import pytest
 
-from airflow_provider_ryft.capture.statement import Statement
+from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 from airflow_provider_ryft.extractors import operators
-from airflow_provider_ryft.extractors.operators import describe_operator, statements
-from airflow_provider_ryft.query_builder.connection_context import StatedConnection
+from airflow_provider_ryft.extractors.operators import describe_operator, extract_statements
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 
@@ -36,13 +35,13 @@ def operator(path: str, **attributes: Any) -> Any:
 
 
 def ran(task: Any, error: BaseException | None = None, **facts: Any) -> list[Statement]:
-    return statements(task, error=error, started_at=NOON, duration_ms=1500.0, **facts)
+    return extract_statements(task, error=error, started_at=NOON, duration_ms=1500.0, **facts)
 
 
 AWS = "airflow.providers.amazon.aws.operators"
 BIGQUERY = "airflow.providers.google.cloud.operators.bigquery"
 JOB = "my_job_0123456789abcdef0123456789abcdef"
-CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnection]] = [
+CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, DeclaredConnection]] = [
     (
         operator(
             f"{AWS}.athena.AthenaOperator",
@@ -54,7 +53,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", "q-1")],
         "aws_default",
-        StatedConnection(conn_type="athena", catalog="AwsDataCatalog", schema="gold"),
+        DeclaredConnection(conn_type="athena", catalog="AwsDataCatalog", schema="gold"),
     ),
     (
         operator(
@@ -67,13 +66,13 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", "s-1:1"), ("SELECT 2", "s-1:2")],
         "aws_default",
-        StatedConnection(conn_type="redshift", catalog="dev", user="etl"),
+        DeclaredConnection(conn_type="redshift", catalog="dev", user="etl"),
     ),
     (
         operator(f"{AWS}.redshift_data.RedshiftDataOperator", sql="SELECT 1", statement_id="s-1", aws_conn_id="a"),
         [("SELECT 1", "s-1")],
         "a",
-        StatedConnection(conn_type="redshift"),
+        DeclaredConnection(conn_type="redshift"),
     ),
     (
         operator(
@@ -85,7 +84,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", JOB)],
         "gcp",
-        StatedConnection(conn_type="gcpbigquery", catalog="lake", schema="gold"),
+        DeclaredConnection(conn_type="gcpbigquery", catalog="lake", schema="gold"),
     ),
     (
         operator(
@@ -96,7 +95,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [],
         None,
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator(
@@ -109,7 +108,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", "d-1")],
         "dbx",
-        StatedConnection(conn_type="databricks", catalog="main", schema="gold"),
+        DeclaredConnection(conn_type="databricks", catalog="main", schema="gold"),
     ),
     (
         operator(
@@ -121,7 +120,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", "s-1"), (" SELECT 2", "s-2")],
         "snow",
-        StatedConnection(conn_type="snowflake", catalog="D", schema="S"),
+        DeclaredConnection(conn_type="snowflake", catalog="D", schema="S"),
     ),
     (
         operator(
@@ -132,7 +131,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT ';'", "s-1"), (" SELECT 2", "s-2")],
         "snow",
-        StatedConnection(conn_type="snowflake"),
+        DeclaredConnection(conn_type="snowflake"),
     ),
     (
         operator(
@@ -140,19 +139,19 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None)],
         "gcp",
-        StatedConnection(conn_type="gcpbigquery", catalog="lake"),
+        DeclaredConnection(conn_type="gcpbigquery", catalog="lake"),
     ),
     (
         operator(f"{BIGQUERY}.BigQueryCheckOperator", sql="SELECT 1", deferrable=False, gcp_conn_id="gcp"),
         [],
         None,
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator(f"{BIGQUERY}.BigQueryValueCheckOperator", sql="SELECT 1", deferrable=True, gcp_conn_id="gcp"),
         [("SELECT 1", None)],
         "gcp",
-        StatedConnection(conn_type="gcpbigquery"),
+        DeclaredConnection(conn_type="gcpbigquery"),
     ),
     (
         operator(
@@ -164,7 +163,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None), ("SELECT 2", None)],
         "gcp",
-        StatedConnection(conn_type="gcpbigquery"),
+        DeclaredConnection(conn_type="gcpbigquery"),
     ),
     (
         operator(
@@ -175,7 +174,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None), ("SELECT 2", None)],
         "gcp",
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator(
@@ -185,19 +184,19 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [],
         None,
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator("airflow.providers.teradata.operators.bteq.BteqOperator", sql="SELECT 1;", teradata_conn_id="td"),
         [("SELECT 1;", None)],
         "td",
-        StatedConnection(conn_type="teradata"),
+        DeclaredConnection(conn_type="teradata"),
     ),
     (
         operator("airflow.providers.teradata.operators.tpt.DdlOperator", ddl=["DROP TABLE t"], teradata_conn_id="td"),
         [("DROP TABLE t", None)],
         "td",
-        StatedConnection(conn_type="teradata"),
+        DeclaredConnection(conn_type="teradata"),
     ),
     (
         operator(
@@ -207,7 +206,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1 FROM dual", None)],
         "ora",
-        StatedConnection(conn_type="oracle"),
+        DeclaredConnection(conn_type="oracle"),
     ),
     (
         operator(
@@ -217,7 +216,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None)],
         "td",
-        StatedConnection(conn_type="teradata"),
+        DeclaredConnection(conn_type="teradata"),
     ),
     (
         operator(
@@ -227,7 +226,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None)],
         "my",
-        StatedConnection(conn_type="mysql"),
+        DeclaredConnection(conn_type="mysql"),
     ),
     (
         operator(
@@ -239,19 +238,19 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None)],
         "hive",
-        StatedConnection(conn_type="hive_cli", schema="gold"),
+        DeclaredConnection(conn_type="hive_cli", schema="gold"),
     ),
     (
         operator("airflow.providers.apache.spark.operators.spark_sql.SparkSqlOperator", sql="SELECT 1", _conn_id="s"),
         [("SELECT 1", None)],
         "s",
-        StatedConnection(conn_type="spark_sql"),
+        DeclaredConnection(conn_type="spark_sql"),
     ),
     (
         operator("airflow.providers.apache.spark.operators.spark_sql.SparkSqlOperator", sql=" /a/b.sql ", _conn_id="s"),
         [],
         None,
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator(
@@ -263,7 +262,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None), ("SELECT 2", None)],
         "ch",
-        StatedConnection(conn_type="clickhouse", schema="gold"),
+        DeclaredConnection(conn_type="clickhouse", schema="gold"),
     ),
     (
         operator(
@@ -275,7 +274,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("-- models/a.sql\nSELECT 1", None)],
         "pg",
-        StatedConnection(conn_type="postgres"),
+        DeclaredConnection(conn_type="postgres"),
     ),
     (
         operator(
@@ -285,7 +284,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [],
         None,
-        StatedConnection(),
+        DeclaredConnection(),
     ),
     (
         operator(
@@ -295,7 +294,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
         ),
         [("SELECT 1", None)],
         "t",
-        StatedConnection(conn_type="trino"),
+        DeclaredConnection(conn_type="trino"),
     ),
 ]
 
@@ -306,7 +305,7 @@ CASES: list[tuple[Any, list[tuple[str, str | None]], str | None, StatedConnectio
     ids=[f"{n}-{type(case[0]).__name__}" for n, case in enumerate(CASES)],
 )
 def test_known_operators(
-    task: Any, expected: list[tuple[str, str | None]], conn_id: str | None, stated: StatedConnection
+    task: Any, expected: list[tuple[str, str | None]], conn_id: str | None, stated: DeclaredConnection
 ) -> None:
     """Texts and ids are where the table says; outcome and times are the task's."""
     error = RuntimeError("no")
@@ -368,7 +367,7 @@ def test_users_describe_their_own() -> None:
     )
     (statement,) = ran(task)
     assert (statement.text, statement.engine_id, statement.conn_id) == ("SELECT 1", "1", "trino_x")
-    assert statement.connection == StatedConnection(conn_type="trino")
+    assert statement.connection == DeclaredConnection(conn_type="trino")
     assert statement.error is None
 
 

@@ -12,18 +12,17 @@ from typing import Any
 import pytest
 from airflow.providers.common.sql.hooks import lineage
 
-from airflow_provider_ryft.capture.statement import Statement
+from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 from airflow_provider_ryft.extractors import submissions
-from airflow_provider_ryft.extractors.submissions import take
+from airflow_provider_ryft.extractors.submissions import drain_submissions
 from airflow_provider_ryft.listener import task_report
-from airflow_provider_ryft.query_builder.connection_context import StatedConnection
 
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
-    submissions.forget()
+    submissions.clear_submissions()
     yield
-    submissions.forget()
+    submissions.clear_submissions()
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def aws(connect: Callable[..., str]) -> str:
 
 
 def taken(task: Any = None, error: BaseException | None = None, **facts: Any) -> list[Statement]:
-    return list(take(task, (), **{"error": error, "has_ended": True, **facts}))
+    return list(drain_submissions(task, (), **{"error": error, "has_ended": True, **facts}))
 
 
 def athena(monkeypatch: pytest.MonkeyPatch, conn_id: str) -> Any:
@@ -61,7 +60,7 @@ def test_athena(recorder: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> Non
     error = RuntimeError("another thing")
     (statement,) = taken(error=error)
     assert (statement.text, statement.engine_id, statement.conn_id) == ("SELECT 1", "q-1", "lake")
-    assert statement.connection == StatedConnection(conn_type="athena")
+    assert statement.connection == DeclaredConnection(conn_type="athena")
     assert (statement.error, statement.outcome_known, statement.duration_ms) == (error, False, None)
     assert taken() == []
 
@@ -82,7 +81,7 @@ def test_redshift(
     assert (error is not None) is fails
     (statement,) = taken(error=error)
     assert (statement.engine_id, statement.error, statement.outcome_known) == ("s-1", error, known)
-    assert statement.connection == StatedConnection(conn_type="redshift", catalog="dev")
+    assert statement.connection == DeclaredConnection(conn_type="redshift", catalog="dev")
 
 
 def test_a_failure_that_does_not_name_what_was_waited_for_may_be_another_one(
@@ -100,7 +99,7 @@ def test_databricks(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Cal
     hook.post_sql_statement({"statement": "SELECT 1", "catalog": "main", "schema": "gold"})
     (statement,) = taken()
     assert (statement.text, statement.engine_id, statement.conn_id) == ("SELECT 1", "d-1", "warehouse")
-    assert statement.connection == StatedConnection(conn_type="databricks", catalog="main", schema="gold")
+    assert statement.connection == DeclaredConnection(conn_type="databricks", catalog="main", schema="gold")
 
 
 def test_snowflake(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
@@ -137,7 +136,7 @@ def test_bigquery(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Calla
     assert recorder.texts == []
     (statement,) = taken()
     assert (statement.text, statement.engine_id, statement.outcome_known) == ("SELECT 1", "j-1", False)
-    assert statement.connection == StatedConnection(conn_type="gcpbigquery", catalog="lake", schema="gold")
+    assert statement.connection == DeclaredConnection(conn_type="gcpbigquery", catalog="lake", schema="gold")
 
 
 def test_hive_tells_when_it_has_succeeded(recorder: Any, connect: Callable[..., str]) -> None:
@@ -149,7 +148,7 @@ def test_hive_tells_when_it_has_succeeded(recorder: Any, connect: Callable[..., 
     lineage.send_sql_hook_lineage(context=HiveCliHook(), sql="USE gold;\nSELECT 1\n")
     (statement,) = taken(error=RuntimeError("later"))
     assert (statement.error, statement.outcome_known) == (None, True)
-    assert statement.connection == StatedConnection(conn_type="hive_cli")
+    assert statement.connection == DeclaredConnection(conn_type="hive_cli")
 
 
 def test_what_is_not_much_of_a_hook(recorder: Any) -> None:
@@ -157,7 +156,7 @@ def test_what_is_not_much_of_a_hook(recorder: Any) -> None:
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 1")
     lineage.send_sql_hook_lineage(context=object(), sql=" ")
     (statement,) = taken()
-    assert (statement.text, statement.conn_id, statement.connection) == ("SELECT 1", None, StatedConnection())
+    assert (statement.text, statement.conn_id, statement.connection) == ("SELECT 1", None, DeclaredConnection())
 
 
 def test_a_service_called_while_a_statement_runs(recorder: Any, sqlite: Any) -> None:
@@ -207,7 +206,7 @@ def test_the_operator_is_given_the_id_that_its_hook_told(recorder: Any) -> None:
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 1", job_id="q-1")
     task = operator(query="SELECT 1", query_execution_id=None)
     described = [Statement(text="SELECT 1", query_id="x", started_at=None)]  # type: ignore[arg-type]
-    assert list(take(task, described, error=None, has_ended=True)) == []
+    assert list(drain_submissions(task, described, error=None, has_ended=True)) == []
     assert described[0].engine_id == "q-1"
 
 
@@ -221,9 +220,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
 
     statements: list[Statement] = []
     monkeypatch.setattr(task_report, "runs_here", lambda _instance: True)
-    monkeypatch.setattr(task_report.Report, "begin", lambda _self, statement: statements.append(statement))
-    monkeypatch.setattr(task_report.Report, "end", lambda _self, statement: None)
-    monkeypatch.setattr(task_report.Report, "deliver", lambda _self: None)
+    monkeypatch.setattr(task_report.TaskReport, "on_start", lambda _self, statement: statements.append(statement))
+    monkeypatch.setattr(task_report.TaskReport, "on_end", lambda _self, statement: None)
+    monkeypatch.setattr(task_report.TaskReport, "deliver", lambda _self: None)
     yield statements
     task_report._current = None
     instrumentor.stop()
@@ -242,9 +241,9 @@ def run(task: Any) -> None:
 
 def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
-    task_report.begin(instance(task))
+    task_report.start_report(instance(task))
     run(task)
-    task_report.end(instance(task), None)
+    task_report.finish_report(instance(task), None)
     assert [statement.engine_id for statement in told] == ["q-1", "q-2"]
 
 
@@ -260,20 +259,20 @@ def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
 def test_a_deferred_operator_tells_at_its_end(told: list[Statement], facts: Any, expected: list[str]) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
     task_instance = instance(task, next_method=None)
-    task_report.begin(task_instance)
+    task_report.start_report(task_instance)
     run(task)
     task_instance.__dict__.update(facts)
-    task_report.leave()
+    task_report.flush_report()
     assert [statement.engine_id for statement in told] == expected
     assert not any(statement.outcome_known for statement in told)
 
 
 def test_the_next_task_tells_only_its_own(told: list[Statement]) -> None:
-    task_report.begin(instance(operator(query=None)))
-    submissions.note(object(), "SELECT 'late'", None, connections={})
+    task_report.start_report(instance(operator(query=None)))
+    submissions.record_submission(object(), "SELECT 'late'", None, connections={})
     task_report._current = None
-    task_report.begin(instance(operator(query=None)))
-    task_report.end(instance(operator(query=None)), None)
+    task_report.start_report(instance(operator(query=None)))
+    task_report.finish_report(instance(operator(query=None)), None)
     assert told == []
 
 

@@ -27,9 +27,9 @@ from airflow_provider_ryft.exceptions import (
     ServerUnavailableError,
 )
 from airflow_provider_ryft.ingest import client as client_module
-from airflow_provider_ryft.ingest.client import IngestClient, PushResult, Refused, Verdict, verdict
+from airflow_provider_ryft.ingest.client import IngestClient, PushResult, RefusedQuery, ResponseClass, classify_status
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import NoAnswer
+from airflow_provider_ryft.ingest.transport import NoResponseError
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
 from support import strategies
@@ -57,7 +57,7 @@ def queries(count: int, text: str = "SELECT 1") -> list[Query]:
     return [query(number, text) for number in range(count)]
 
 
-def ids(refused: Iterable[Refused]) -> list[str]:
+def ids(refused: Iterable[RefusedQuery]) -> list[str]:
     """Return the ids of refused queries, sorted."""
     return sorted(each.query_id for each in refused)
 
@@ -547,16 +547,16 @@ def _with_clock_at_each_try(client: IngestClient, clock: Clock, seconds: float) 
 def test_every_status_is_in_its_class() -> None:
     """No status is in two classes, or in none; what nobody listed needs a person."""
     for status in range(100, 600):
-        expected = Verdict.MISCONFIGURED
+        expected = ResponseClass.MISCONFIGURED
         if 200 <= status < 300:
-            expected = Verdict.ACCEPTED
+            expected = ResponseClass.ACCEPTED
         elif status in LATER:
-            expected = Verdict.LATER
+            expected = ResponseClass.LATER
         elif status in REFUSED:
-            expected = Verdict.REFUSED
+            expected = ResponseClass.REFUSED
         elif status == TOO_LARGE:
-            expected = Verdict.TOO_LARGE
-        assert verdict(status) is expected, status
+            expected = ResponseClass.TOO_LARGE
+        assert classify_status(status) is expected, status
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -882,7 +882,7 @@ def test_check_sends_an_empty_batch_and_stores_nothing(sandbox: Sandbox, client:
     sandbox.faults.set(Fault(status=503))
     assert client.check(30).status == 503
     sandbox.faults.set(Fault(reset="before"))
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponseError):
         client.check(30)
     assert [(request.length, request.queries) for request in sandbox.requests] == [(2, 0)] * 3
     assert stored(sandbox) == []
@@ -935,7 +935,7 @@ FAILURES: dict[str, tuple[type[RyftError], str, Callable[[str, str], None]]] = {
     "wrong contract": (MisconfiguredError, "400 Echo", lambda t, u: _push(t, u, 3)),
     "refused": (RefusedQueriesError, "400 Echo", _refused),
     "no query": (InvalidQueryError, "200 OK", _push_nonsense),
-    "no answer": (NoAnswer, "200 OK", _check),
+    "no answer": (NoResponseError, "200 OK", _check),
     "bad token": (ConfigurationError, "200 OK", lambda t, u: _push(f"{t} {t}", u)),
     "bad address": (ConfigurationError, "200 OK", lambda t, _: _push(t, f"https://user:{t}@ryft.invalid")),
     "broken address": (ConfigurationError, "200 OK", lambda t, _: _push(t, f"https://{t}@ryft.invalid:port")),
@@ -1010,7 +1010,7 @@ def _frames(error: BaseException) -> list[str]:
         ServerUnavailableError("gone", PushResult(accepted=1), status=503, retry_after=7.5),
         ServerUnavailableError("gone"),
         MisconfiguredError("wrong", PushResult(accepted=1), status=401),
-        RefusedQueriesError("two", PushResult(refused=[Refused(b'{"queryId":"q"}', 400, "no")])),
+        RefusedQueriesError("two", PushResult(refused=[RefusedQuery(b'{"queryId":"q"}', 400, "no")])),
     ],
     ids=lambda error: type(error).__name__ + ("" if getattr(error, "result", 1) else " without result"),
 )

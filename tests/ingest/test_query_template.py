@@ -12,15 +12,15 @@ from hypothesis import given
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
 from airflow_provider_ryft.ingest.query import FailureInfo, Query, QueryState
-from airflow_provider_ryft.ingest.query_template import Stencil, written_id, written_text, written_time
+from airflow_provider_ryft.ingest.query_template import QueryTemplate, json_id, json_text, json_time
 from support import strategies
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 
 
-def of(query: Query) -> Stencil:
+def of(query: Query) -> QueryTemplate:
     failure = query.failure_info
-    return Stencil(
+    return QueryTemplate(
         context=dataclasses.asdict(query.context),
         query_state=query.query_state,
         tags=query.tags,
@@ -28,8 +28,8 @@ def of(query: Query) -> Stencil:
     )
 
 
-def encode(stencil: Stencil, query_id: Any, text: Any, timestamp: Any, duration_ms: Any) -> bytes:
-    return stencil.encode(written_id(query_id), written_text(text), written_time(timestamp), duration_ms)
+def encode(stencil: QueryTemplate, query_id: Any, text: Any, timestamp: Any, duration_ms: Any) -> bytes:
+    return stencil.encode(json_id(query_id), json_text(text), json_time(timestamp), duration_ms)
 
 
 @given(strategies.queries(), strategies.queries())
@@ -51,7 +51,7 @@ def test_what_it_writes_is_what_the_query_would(common: Query, own: Query) -> No
 
 
 def test_signs_of_a_format_are_only_signs() -> None:
-    stencil = Stencil(
+    stencil = QueryTemplate(
         context={"catalog": "%s%(x)d", "user": "100%"},
         query_state=QueryState.FAILED,
         tags=("%%", "%d"),
@@ -73,13 +73,13 @@ def test_a_value_that_is_wrong_is_refused_as_a_query_refuses_it(position: int, v
     values: list[Any] = ["q-1", "SELECT 1", NOON, 1.5]
     values[position] = value
     with pytest.raises(InvalidQueryError, match=field):
-        encode(Stencil(context={}, query_state=QueryState.FINISHED), *values)
+        encode(QueryTemplate(context={}, query_state=QueryState.FINISHED), *values)
 
 
 def test_what_is_common_is_checked_when_it_is_made() -> None:
     with pytest.raises(InvalidQueryError, match="queryState"):
-        Stencil(context={}, query_state="DONE")  # type: ignore[arg-type]
+        QueryTemplate(context={}, query_state="DONE")  # type: ignore[arg-type]
     with pytest.raises(InvalidQueryError, match=r"context\.queryType"):
-        Stencil(context={"query_type": "SELCT"}, query_state=QueryState.FINISHED)
+        QueryTemplate(context={"query_type": "SELCT"}, query_state=QueryState.FINISHED)
     with pytest.raises(InvalidQueryError, match=r"failureInfo\.errorCode\.type"):
-        Stencil(context={}, query_state=QueryState.FAILED, failure_info={"error_name": "E"})
+        QueryTemplate(context={}, query_state=QueryState.FAILED, failure_info={"error_name": "E"})

@@ -27,7 +27,7 @@ from hypothesis import given, strategies as st
 
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.exceptions import ConfigurationError
-from airflow_provider_ryft.ingest.transport import Answer, NoAnswer, Secret, Transport, retry_after
+from airflow_provider_ryft.ingest.transport import NoResponseError, Response, SecretStr, Transport, retry_after
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
 from support.raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering, within_reason
@@ -40,18 +40,18 @@ LONG = 60.0
 def transport_to(url: str, token: str, **options: Any) -> Transport:
     """Make a transport that differs from a plain one in what is given."""
     usual: dict[str, Any] = {"timeout": (5.0, 30.0), "verify": True, "proxies": {}, "allow_http": False}
-    return Transport(Secret(token), Secret.stripped(url), PATH, **{**usual, **options})
+    return Transport(SecretStr(token), SecretStr.stripped(url), PATH, **{**usual, **options})
 
 
-def post(url: str, token: str, *, seconds: float = LONG, **options: Any) -> Answer:
+def post(url: str, token: str, *, seconds: float = LONG, **options: Any) -> Response:
     """Post once and close."""
     with closing(transport_to(url, token, **options)) as transport:
         return transport.post(BODY, seconds)
 
 
-def failure(url: str, token: str, **options: Any) -> NoAnswer:
+def failure(url: str, token: str, **options: Any) -> NoResponseError:
     """Post once, and return why there was no answer."""
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponseError) as caught:
         post(url, token, **options)
     assert token not in str(caught.value)
     return caught.value
@@ -224,7 +224,7 @@ def test_a_server_that_takes_its_time_is_given_up(token: str, talk: Talk) -> Non
     """When time is up there is no answer, nothing keeps running behind, and the next request has its own connection."""
     with RawServer(talk) as server, closing(transport_to(server.url, token)) as transport:
         error = within_reason(30, lambda: transport.post(BODY * 500_000, 0.4))
-        assert isinstance(error, NoAnswer)
+        assert isinstance(error, NoResponseError)
         assert (error.kind, str(error)) == ("timeout", "it did not answer within 0.4 seconds")
         assert eventually(is_quiet), "its thread is still there"
         server.talk = keep_answering()
@@ -245,7 +245,7 @@ def test_a_tls_handshake_that_takes_its_time_is_given_up(token: str, *, drips: b
         url = server.url.replace("http:", "https:")
         with closing(transport_to(url, token, timeout=(60, 60))) as transport:
             error = within_reason(30, lambda: transport.post(BODY, 0.4))
-            assert (type(error), error.kind) == (NoAnswer, "timeout")
+            assert (type(error), error.kind) == (NoResponseError, "timeout")
             assert eventually(is_quiet), "its thread is still there"
 
 
@@ -255,7 +255,7 @@ def test_a_proxy_that_takes_its_time_is_given_up(token: str) -> None:
         options = {"proxies": {"https": proxy.url}, "timeout": (60, 60)}
         with closing(transport_to("https://ryft.invalid", token, **options)) as transport:
             error = within_reason(30, lambda: transport.post(BODY, 0.4))
-            assert (type(error), error.kind) == (NoAnswer, "timeout")
+            assert (type(error), error.kind) == (NoResponseError, "timeout")
             assert eventually(is_quiet), "its thread is still there"
     assert token.encode() not in proxy.received
 
@@ -271,7 +271,7 @@ def test_a_request_that_was_given_up_is_not_sent_afterwards(token: str, monkeypa
 
     with RawServer(keep_answering()) as server, closing(transport_to(server.url, token)) as transport:
         monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
-        assert isinstance(within_reason(30, lambda: transport.post(BODY, 0.3)), NoAnswer)
+        assert isinstance(within_reason(30, lambda: transport.post(BODY, 0.3)), NoResponseError)
         goes_on.set()
         assert eventually(is_quiet)
         assert server.received == b""
@@ -349,7 +349,7 @@ def test_a_redirect_to_anywhere_is_not_followed(token: str, location: str) -> No
     """Neither is one within the same server, which would turn the POST into a GET, nor one to no address at all."""
     reply = answer("302 Found", b"moved", f"Location: {location}")
     with RawServer(keep_answering(reply)) as server:
-        assert post(server.url, token) == Answer(302, "moved")
+        assert post(server.url, token) == Response(302, "moved")
         assert len(server.requests) == 1
 
 
@@ -463,7 +463,7 @@ def test_the_token_is_not_logged(sandbox: Sandbox, token: str, caplog: pytest.Lo
             sandbox.faults.set(fault)
             try:
                 transport.post(BODY, LONG)
-            except NoAnswer as error:
+            except NoResponseError as error:
                 logging.getLogger(__name__).debug("%r", transport, exc_info=error)
     assert "POST /ingest/push/queries" in caplog.text
     assert token not in caplog.text
@@ -471,7 +471,7 @@ def test_the_token_is_not_logged(sandbox: Sandbox, token: str, caplog: pytest.Lo
 
 def test_the_token_is_in_no_representation(token: str) -> None:
     """Neither the transport nor its attributes show the token."""
-    transport = transport_to("https://ryft.example", token, proxies={"https": Secret("http://u:hunter2@proxy")})
+    transport = transport_to("https://ryft.example", token, proxies={"https": SecretStr("http://u:hunter2@proxy")})
     shown = repr(transport) + repr(vars(transport))
     assert token not in shown
     assert "hunter2" not in shown
@@ -560,12 +560,12 @@ def test_a_token_with_a_strange_character_is_refused(token_given: str) -> None:
 )
 def test_white_space_around_a_secret_is_taken_off(given_token: object, kept: str) -> None:
     """What was pasted with a line break is the same token; what is not text is none."""
-    assert Secret.stripped(given_token) == kept
+    assert SecretStr.stripped(given_token) == kept
 
 
 def test_a_secret_does_not_show_itself() -> None:
     """The ``repr`` of a secret, alone or in a container, hides it."""
-    assert repr([Secret("hunter2"), {"a": Secret("hunter2")}]) == "['***', {'a': '***'}]"
+    assert repr([SecretStr("hunter2"), {"a": SecretStr("hunter2")}]) == "['***', {'a': '***'}]"
 
 
 # --- answers
@@ -623,7 +623,7 @@ def test_a_page_for_people_is_recognised(
 def test_any_status_is_an_answer(sandbox: Sandbox, token: str, status: int) -> None:
     """The transport judges nothing."""
     sandbox.faults.set(Fault(status=status, body=""))
-    assert post(sandbox.url, token) == Answer(status)
+    assert post(sandbox.url, token) == Response(status)
 
 
 def test_a_compressed_answer_is_read(token: str) -> None:
@@ -632,7 +632,7 @@ def test_a_compressed_answer_is_read(token: str) -> None:
     with RawServer(keep_answering(good)) as server:
         assert post(server.url, token).message == "no such field"
     with RawServer(keep_answering(answer("200 OK", b"no gzip", "Content-Encoding: gzip"))) as server:
-        assert post(server.url, token) == Answer(200)
+        assert post(server.url, token) == Response(200)
 
 
 def _broken(status: str) -> Talk:
@@ -668,7 +668,7 @@ def test_a_success_counts_only_with_its_last_byte(token: str) -> None:
 
     with RawServer(talk) as server, closing(transport_to(server.url, token)) as transport:
         for cut in range(len(whole)):
-            with pytest.raises(NoAnswer):
+            with pytest.raises(NoResponseError):
                 pytest.fail(f"{whole[:cut]!r} was taken for {transport.post(BODY, LONG)}")
         assert transport.post(BODY, LONG).status == 200
 
@@ -681,8 +681,8 @@ def test_an_answer_may_end_with_its_connection(token: str) -> None:
         conversation.send(b"HTTP/1.0 200 OK\r\n\r\n" + b"taken" * (conversation.server.connections - 1))
 
     with RawServer(talk) as server, closing(transport_to(server.url, token)) as transport:
-        assert transport.post(BODY, LONG) == Answer(200)
-        assert transport.post(BODY, LONG) == Answer(200, "taken")
+        assert transport.post(BODY, LONG) == Response(200)
+        assert transport.post(BODY, LONG) == Response(200, "taken")
 
 
 @pytest.mark.parametrize("status", [302, 401, 503])
@@ -922,8 +922,8 @@ def test_the_proxy_wants_a_login(token: str) -> None:
 
 def test_a_failure_survives_pickling() -> None:
     """``NoAnswer`` crosses a process boundary with its kind and its words."""
-    again = pickle.loads(pickle.dumps(NoAnswer("tls", "the TLS handshake failed")))
-    assert (type(again), again.kind, str(again)) == (NoAnswer, "tls", "the TLS handshake failed")
+    again = pickle.loads(pickle.dumps(NoResponseError("tls", "the TLS handshake failed")))
+    assert (type(again), again.kind, str(again)) == (NoResponseError, "tls", "the TLS handshake failed")
 
 
 def test_after_a_failure_the_next_request_is_a_fresh_one(sandbox: Sandbox, token: str) -> None:
@@ -934,7 +934,7 @@ def test_after_a_failure_the_next_request_is_a_fresh_one(sandbox: Sandbox, token
             for _ in range(2):
                 try:
                     said = transport.post(b"[]", LONG)
-                except NoAnswer:
+                except NoResponseError:
                     continue
             assert said.status == 200
 
@@ -989,7 +989,7 @@ def test_no_file_stays_open(token: str) -> None:
         for _ in range(3):
             with closing(transport_to(server.url, token)) as transport:
                 for wish in ("close", "close", "reset", "reset", "hang", "hang", "close", "answer", "answer"):
-                    with suppress(NoAnswer):
+                    with suppress(NoResponseError):
                         transport.post(json.dumps({"do": wish}).encode(), 0.3 if wish == "hang" else LONG)
         server._open.clear()
         assert eventually(lambda: files() <= before), f"{files() - before} files are still open"

@@ -35,17 +35,18 @@ class Fault(BaseException):
 
 # The wrappers themselves, which do nothing but call what they wrap and what is tested here.
 WRAPPERS = {
-    "_Steps.send",
-    "_Steps.throw",
-    "_Steps.close",
-    "_Steps._step",
-    "_Steps.__init__",
+    "TracedGenerator.send",
+    "TracedGenerator.throw",
+    "TracedGenerator.close",
+    "TracedGenerator._step",
+    "TracedGenerator.__init__",
     "_after",
     "_on_error",
     "_returned",
 }
-WRAPPERS |= {"_Listening.__init__", "_Listening.add_extra", "_Rows.__next__", "_Fetched.__next__"}
-WRAPPERS |= {f"_RowsOfGenerator.{name}" for name in ("send", "throw", "close")}
+WRAPPERS |= {"ForwardingCollector.__init__", "ForwardingCollector.add_extra"}
+WRAPPERS |= {"TimedRows.__next__", "FetchedRows.__next__"}
+WRAPPERS |= {f"TimedRowGenerator.{name}" for name in ("send", "throw", "close")}
 # What is called by the listener, which guards it, or by tests.
 OUTSIDE = {"install", "start", "stop", "uninstall", "Patches.undo"}
 
@@ -194,7 +195,7 @@ def test_a_fault_anywhere(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, Fault, SystemExit, GeneratorExit, StopIteration, MemoryError])
-@pytest.mark.parametrize("method", ["begin", "end"])
+@pytest.mark.parametrize("method", ["on_start", "on_end"])
 def test_a_recorder_that_fails(
     method: str, error: type[BaseException], sqlite: Any, rows_hook: Any, without: Any, remembering: Any
 ) -> None:
@@ -207,8 +208,8 @@ def test_a_recorder_that_fails(
         raise error("of the recorder")
 
     setattr(recorder, method, fail)
-    if method == "begin":
-        recorder.end = lambda statement: None
+    if method == "on_start":
+        recorder.on_end = lambda statement: None
     assert observed_work(rows_hook, sqlite.connection.host, recorder) == without
     assert len(told) == 16
 
@@ -252,7 +253,7 @@ def test_a_failure_whose_place_cannot_be_read_is_told(recorder: Any, sqlite: Any
     def fail(*_arguments: Any) -> None:
         raise Fault
 
-    monkeypatch.setattr(error_origin.FailureSite, "__init__", fail)
+    monkeypatch.setattr(error_origin.ErrorOrigin, "__init__", fail)
     with pytest.raises(sqlite3.OperationalError) as raised:
         Own(sqlite.get_conn_id()).get_df("SELECT nope")
     assert [(statement.text, statement.error) for statement in recorder.ended] == [("SELECT nope", raised.value)]
@@ -279,10 +280,10 @@ def test_a_time_limit_that_strikes_in_the_recorder(sqlite: Any, remembering: Any
         raise AirflowTaskTimeout("of the task")
 
     class Recorder:
-        def begin(self, statement: Any) -> None:
+        def on_start(self, statement: Any) -> None:
             signal.raise_signal(signal.SIGALRM)
 
-        def end(self, statement: Any) -> None: ...
+        def on_end(self, statement: Any) -> None: ...
 
     previous = signal.signal(signal.SIGALRM, on_alarm)
     instrumentor.start(Recorder())
@@ -342,9 +343,9 @@ def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None
             results.append(outcome(lambda n=n: sqlite.get_first(f"SELECT {n}")))
 
     class Recorder:
-        def begin(self, statement: Any) -> None: ...
+        def on_start(self, statement: Any) -> None: ...
 
-        def end(self, statement: Any) -> None: ...
+        def on_end(self, statement: Any) -> None: ...
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:

@@ -685,8 +685,8 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         from airflow_provider_ryft.instrumentation import instrumentor
         class Recorder:
             texts = []
-            def begin(self, statement): self.texts.append(statement.text)
-            def end(self, statement): pass
+            def on_start(self, statement): self.texts.append(statement.text)
+            def on_end(self, statement): pass
         instrumentor.install()
         instrumentor.start(Recorder())
         assert "airflow.providers.common.sql.hooks.sql" not in sys.modules
@@ -712,8 +712,8 @@ def test_a_module_that_was_only_looked_for() -> None:
         from airflow_provider_ryft.instrumentation import instrumentor
         class Recorder:
             texts = []
-            def begin(self, statement): self.texts.append(statement.text)
-            def end(self, statement): pass
+            def on_start(self, statement): self.texts.append(statement.text)
+            def on_end(self, statement): pass
         instrumentor.install()
         instrumentor.start(Recorder())
         name = "airflow.providers.common.sql.hooks.sql"
@@ -744,4 +744,4 @@ def test_signatures_and_names_are_kept(recorder: Any) -> None:
     assert list(inspect.signature(DbApiHook.run).parameters)[:3] == ["self", "sql", "autocommit"]
     assert DbApiHook.run.__name__ == "run"
     assert inspect.isfunction(DbApiHook.run)
-    assert session.current() is not None
+    assert session.active_session() is not None

@@ -651,13 +651,13 @@ def lazy(request: Any, coordinator: Coordinator, connect: Callable[..., str]) ->
 def test_an_engine_is_done_when_its_result_is_handled(recorder: Any, lazy: Any, coordinator: Coordinator) -> None:
     """A statement lasts until its last page was fetched, and carries the engine's id."""
     pages_at_end: list[list[str]] = []
-    remember = recorder.end
+    remember = recorder.on_end
 
     def end(statement: Any) -> None:
         pages_at_end.append(list(coordinator.pages))
         remember(statement)
 
-    recorder.end = end
+    recorder.on_end = end
     assert [tuple(row) for row in lazy.get_records("SELECT 1")] == [(1,), (2,)]
     assert pages_at_end == [["q1/1", "q1/2"]]
     assert outcomes(recorder) == [("SELECT 1", "q1", True)]

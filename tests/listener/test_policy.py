@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ryft.capture.statement import Statement
-from airflow_provider_ryft.listener.policy import Policy, disable_ryft, enable_ryft
+from airflow_provider_ryft.listener.policy import ReportingPolicy, disable_ryft, enable_ryft
 from airflow_provider_ryft.settings import Settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -56,14 +56,14 @@ def dag() -> Any:
 )
 def test_excluded_tasks(dag: Any, excluded: dict[str, tuple[str, ...]], wanted: bool) -> None:
     """A task is excluded by its DAG's id or its operator's name, in full or by a pattern."""
-    assert Policy(Settings(**excluded)).wants_task(dag.get_task("plain")) is wanted  # type: ignore[arg-type]
+    assert ReportingPolicy(Settings(**excluded)).includes_task(dag.get_task("plain")) is wanted  # type: ignore[arg-type]
 
 
 def test_a_decorated_task_is_excluded_by_its_decorator(dag: Any) -> None:
     """``@task`` is what an author calls the operator."""
-    policy = Policy(Settings(exclude_operators=("@task",)))
-    assert not policy.wants_task(dag.get_task("decorated"))
-    assert policy.wants_task(dag.get_task("plain"))
+    policy = ReportingPolicy(Settings(exclude_operators=("@task",)))
+    assert not policy.includes_task(dag.get_task("decorated"))
+    assert policy.includes_task(dag.get_task("plain"))
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_excluded_statements(
     excluded: dict[str, tuple[str, ...]], conn_id: str | None, connection: Any, hook: Any, wanted: bool
 ) -> None:
     """A statement is excluded by its connection's id, or by the type of its connection or hook; ``*`` excludes all."""
-    policy = Policy(Settings(**excluded))  # type: ignore[arg-type]
-    assert policy.wants_statement(statement(conn_id, connection, hook)) is wanted
+    policy = ReportingPolicy(Settings(**excluded))  # type: ignore[arg-type]
+    assert policy.includes_statement(statement(conn_id, connection, hook)) is wanted
 
 
 @pytest.mark.parametrize("selective", [False, True])
@@ -102,8 +102,8 @@ def test_marks(dag: Any, selective: bool, of_dag: bool | None, of_task: bool | N
         if mark is not None:
             assert (enable_ryft if mark else disable_ryft)(obj) is obj
     expected = next((mark for mark in (of_task, of_dag) if mark is not None), not selective)
-    policy = Policy(Settings(selective_enable=selective))
-    assert policy.wants_task(task) is expected
+    policy = ReportingPolicy(Settings(selective_enable=selective))
+    assert policy.includes_task(task) is expected
 
 
 @pytest.mark.parametrize("of_task", [False, True])
@@ -114,7 +114,7 @@ def test_the_mark_of_a_mapped_task_holds_for_its_instances(dag: Any, of_task: bo
     instance = mapped.unmap({"sql": "a", "task_id": "mapped"})
     instance.dag = dag
     assert not hasattr(instance, "_ryft_reported")
-    assert Policy(Settings(selective_enable=of_task)).wants_task(instance) is of_task
+    assert ReportingPolicy(Settings(selective_enable=of_task)).includes_task(instance) is of_task
 
 
 def test_what_a_task_function_returns_can_be_marked(dag: Any) -> None:
@@ -122,14 +122,14 @@ def test_what_a_task_function_returns_can_be_marked(dag: Any) -> None:
     task = dag.get_task("decorated")
     result = task.output
     assert disable_ryft(result) is result
-    assert not Policy(Settings()).wants_task(task)
+    assert not ReportingPolicy(Settings()).includes_task(task)
 
 
 def test_an_excluded_task_cannot_be_enabled(dag: Any) -> None:
     """What an administrator excludes, an author does not turn on."""
     enable_ryft(dag)
     enable_ryft(dag.get_task("plain"))
-    assert not Policy(Settings(exclude_dags=("etl_*",))).wants_task(dag.get_task("plain"))
+    assert not ReportingPolicy(Settings(exclude_dags=("etl_*",))).includes_task(dag.get_task("plain"))
 
 
 def test_a_class_cannot_be_marked() -> None:
@@ -152,6 +152,6 @@ def test_nothing_else_can_be_marked(wrong: Any) -> None:
 
 def test_a_task_without_a_dag_is_reported() -> None:
     """An object that lacks what policies look at is no reason to fail."""
-    assert Policy(Settings(exclude_dags=("?*",), exclude_operators=("x",))).wants_task(object())
-    assert not Policy(Settings(exclude_dags=("*",))).wants_task(object())
-    assert not Policy(Settings(selective_enable=True)).wants_task(object())
+    assert ReportingPolicy(Settings(exclude_dags=("?*",), exclude_operators=("x",))).includes_task(object())
+    assert not ReportingPolicy(Settings(exclude_dags=("*",))).includes_task(object())
+    assert not ReportingPolicy(Settings(selective_enable=True)).includes_task(object())

@@ -80,7 +80,7 @@ preload._thread.join()
 def test_a_thread_that_is_not_running_yet_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread, or a signal's handler, may come between a thread's making and its start."""
     monkeypatch.setattr(preload, "_thread", threading.Thread())
-    preload.wait()
+    preload.wait_for_imports()
 
 
 def test_where_no_thread_can_be_started_nothing_is_imported_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,10 +89,10 @@ def test_where_no_thread_can_be_started_nothing_is_imported_and_nothing_raised(m
     done: list[int] = []
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", fail_to_start)
-        preload.warm_up("json", then=lambda: done.append(1))
-    preload.wait()
-    preload.warm_up("string", then=lambda: done.append(2))
-    preload.wait()
+        preload.preload("json", then=lambda: done.append(1))
+    preload.wait_for_imports()
+    preload.preload("string", then=lambda: done.append(2))
+    preload.wait_for_imports()
     assert done == [2]
 
 

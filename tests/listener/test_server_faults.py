@@ -173,12 +173,12 @@ def run_task(first: int = 0, count: int = STATEMENTS) -> float:
     """Run a task; return how many seconds its end took."""
     task = SimpleNamespace(dag_id="etl", task_id="load", dag=None)
     task_instance = SimpleNamespace(dag_id="etl", task_id="load", run_id="r", try_number=1, map_index=-1, task=task)
-    task_report.begin(task_instance)
+    task_report.start_report(task_instance)
     hook = SqliteHook("lite")
     for number in range(first, first + count):
         hook.run(f"SELECT {number}{', ' + repr('poison') if number in (2, 5) else ''}")
     started = time.monotonic()
-    task_report.end(task_instance, None)
+    task_report.finish_report(task_instance, None)
     return time.monotonic() - started
 
 
@@ -228,12 +228,12 @@ def test_what_a_refused_token_kept_is_delivered_once_it_is_good_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     from airflow_provider_ryft.hooks.ryft import RyftIngestHook
-    from airflow_provider_ryft.shipping.shipper import ship
+    from airflow_provider_ryft.shipping.shipper import ship_outbox
 
     row = Row("401, then 200", told(Fault(status=401, times=1)))
     with connected(row, token, monkeypatch) as arranged:
         run_task()
         assert arranged["records"]() == []
-        shipped = ship(Outbox(tmp_path / "outbox"), RyftIngestHook().get_conn, deadline=10, force=True)
+        shipped = ship_outbox(Outbox(tmp_path / "outbox"), RyftIngestHook().get_conn, deadline=10, force=True)
         assert shipped.accepted == STATEMENTS
         assert len({record["queryId"] for record in arranged["records"]()}) == STATEMENTS

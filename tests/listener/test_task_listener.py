@@ -57,7 +57,7 @@ def test_no_fault_of_ours_reaches_airflow(
         raised.append(name)
         raise fault
 
-    for function in ("begin", "end", "leave"):
+    for function in ("start_report", "finish_report", "flush_report"):
         monkeypatch.setattr(task_report, function, fail)
     call = getattr(hook, name)
     if call.spec is None:
@@ -70,7 +70,9 @@ def test_no_fault_of_ours_reaches_airflow(
 def test_a_skip_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no failure, and no success either."""
     ends: list[tuple[Any, bool]] = []
-    monkeypatch.setattr(task_report, "end", lambda _instance, error, *, skipped: ends.append((error, skipped)))
+    monkeypatch.setattr(
+        task_report, "finish_report", lambda _instance, error, *, skipped: ends.append((error, skipped))
+    )
     listener, instance = TaskListener(), SimpleNamespace()
     listener.on_task_instance_success(instance)
     listener.on_task_instance_failed(instance, "no")
@@ -87,7 +89,7 @@ def test_what_airflow_raises_in_the_middle_of_our_code_reaches_the_task(monkeypa
     def strike(_number: int, _frame: Any) -> None:
         raise TaskTimeoutError
 
-    monkeypatch.setattr(task_report, "begin", lambda _task_instance: os.kill(os.getpid(), signal.SIGALRM))
+    monkeypatch.setattr(task_report, "start_report", lambda _task_instance: os.kill(os.getpid(), signal.SIGALRM))
     before = signal.signal(signal.SIGALRM, strike)
     try:
         with pytest.raises(TaskTimeoutError):

@@ -18,7 +18,7 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from airflow_provider_ryft.extractors import operators
 from airflow_provider_ryft.instrumentation import instrumentor
 from airflow_provider_ryft.listener import delivery, metrics, preload, task_report
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.settings import Settings
 
@@ -93,11 +93,11 @@ class TestDelivered:
         outbox = use(monkeypatch, tmp_path)
         caplog.set_level(logging.INFO)
         task_instance = instance()
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         SqliteHook("lite").run(["CREATE TABLE t (a)", "SELECT a FROM t"])
         assert sandbox.records() == []
         assert queries(outbox, "running") == 2
-        task_report.end(task_instance, None)
+        task_report.finish_report(task_instance, None)
         assert [record["query"] for record in sandbox.records()] == ["CREATE TABLE t (a)", "SELECT a FROM t"]
         assert queries(outbox, "running") == 0
         assert lines(caplog) == ["Ryft: 2 SQL statements; 2 reported."]
@@ -108,8 +108,8 @@ class TestDelivered:
     ) -> None:
         outbox = use(monkeypatch, tmp_path)
         caplog.set_level(logging.INFO)
-        task_report.begin(instance())
-        task_report.end(instance(), None)
+        task_report.start_report(instance())
+        task_report.finish_report(instance(), None)
         assert not sandbox.requests
         assert not outbox.exists()
         assert lines(caplog) == []
@@ -118,11 +118,11 @@ class TestDelivered:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:
         use(monkeypatch, tmp_path)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(task_id="other"), None)
+        task_report.finish_report(instance(task_id="other"), None)
         assert not sandbox.requests
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert len(sandbox.records()) == 1
 
     def test_all_is_made_ready_while_a_statement_is_counted(
@@ -131,23 +131,23 @@ class TestDelivered:
         """A signal's handler may run the first statement in the middle of a count, and waits until all is ready."""
         use(monkeypatch, tmp_path)
         monkeypatch.setattr(preload, "_wanted", set())
-        task_report.begin(instance())
+        task_report.start_report(instance())
         current: Any = task_report._current
         with current._lock:
-            current.prepare()
+            current.on_hook_created()
             thread: Any = preload._thread
             thread.join(5)
             assert not thread.is_alive()
-        assert current._pen is not None
+        assert current._writer is not None
 
     def test_an_end_is_delivered_once(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox) -> None:
         """Airflow tells of the success, and then of the stopping."""
         use(monkeypatch, tmp_path)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)
-        task_report.leave()
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
+        task_report.flush_report()
+        task_report.finish_report(instance(), None)
         assert len(sandbox.requests) == 1
 
     @pytest.mark.parametrize("state", ["skipped", "failed", "up_for_retry"])
@@ -156,10 +156,10 @@ class TestDelivered:
     ) -> None:
         use(monkeypatch, tmp_path)
         task_instance = instance()
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         SqliteHook("lite").run("SELECT 1")
         task_instance.state = state
-        task_report.leave()
+        task_report.flush_report()
         assert len(sandbox.records()) == 1
 
     @pytest.mark.parametrize("state", ["deferred", "up_for_reschedule", None])
@@ -169,14 +169,14 @@ class TestDelivered:
         """It may be started again before its process has ended, which the scheduler would take for the end of it."""
         use(monkeypatch, tmp_path)
         task_instance = instance()
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         SqliteHook("lite").run("SELECT 1")
         task_instance.state = state
-        task_report.leave()
+        task_report.flush_report()
         assert not sandbox.statuses()
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 2")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert sorted(record["query"] for record in sandbox.records()) == ["SELECT 1", "SELECT 2"]
 
     def test_a_task_that_goes_on_waits_for_no_disk_and_imports_no_client(
@@ -184,15 +184,15 @@ class TestDelivered:
     ) -> None:
         """Its state is told already, and the scheduler may start it again."""
         outbox = use(monkeypatch, tmp_path)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)  # so that it is known that somebody wants it
+        task_report.finish_report(instance(), None)  # so that it is known that somebody wants it
         for name in ("sync", "sync_file", "sync_folder"):
-            monkeypatch.setattr(Disk, name, lambda *_arguments: pytest.fail("it waits"))
+            monkeypatch.setattr(FileSystem, name, lambda *_arguments: pytest.fail("it waits"))
         monkeypatch.setitem(sys.modules, "airflow_provider_ryft.shipping.shipper", None)
-        task_report.begin(instance(state="deferred"))
+        task_report.start_report(instance(state="deferred"))
         SqliteHook("lite").run("SELECT 2")
-        task_report.leave()
+        task_report.flush_report()
         assert queries(outbox, "ready") == 1
 
     def test_a_task_that_goes_on_leaves_nothing_where_nobody_made_a_connection(
@@ -201,9 +201,9 @@ class TestDelivered:
         use(monkeypatch, tmp_path)
         monkeypatch.delenv("AIRFLOW_CONN_RYFT_DEFAULT", raising=False)
         caplog.set_level("INFO")
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.leave()
+        task_report.flush_report()
         assert "no connection 'ryft_default'" in caplog.text
         assert queries(tmp_path / "outbox", "ready") == 0
 
@@ -214,9 +214,9 @@ class TestDelivered:
         use(monkeypatch, tmp_path)
         caplog.set_level("INFO")
         for number in range(3):
-            task_report.begin(instance(map_index=number))
+            task_report.start_report(instance(map_index=number))
             SqliteHook("lite").run(f"SELECT {number}")
-        task_report.end(instance(map_index=2), None)
+        task_report.finish_report(instance(map_index=2), None)
         tags = [next(tag for tag in record["tags"] if "map_index" in tag) for record in sandbox.records()]
         assert sorted(tags) == ["map_index:0", "map_index:1", "map_index:2"]
         assert caplog.messages[-1] == "Ryft: 1 SQL statement; 1 reported, and 2 of earlier tasks reported."
@@ -225,29 +225,29 @@ class TestDelivered:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:
         use(monkeypatch, tmp_path, exclude_connections=("li*",))
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         use(monkeypatch, tmp_path, exclude_dags=("etl",))
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 2")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert not sandbox.requests
 
     def test_a_child_of_the_task_reports_nothing(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
     ) -> None:
         use(monkeypatch, tmp_path)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
         child = os.fork()
         if child == 0:
-            task_report.end(instance(), None)
-            task_report.leave()
+            task_report.finish_report(instance(), None)
+            task_report.flush_report()
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         assert not sandbox.requests
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert len(sandbox.records()) == 1
 
     def test_an_operator_that_the_table_knows_is_described_at_its_end(
@@ -263,9 +263,9 @@ class TestDelivered:
         monkeypatch.setattr(operators, "_table", dict(operators._table))
         operators.describe_operator(f"{Submit.__module__}.{Submit.__qualname__}", sql="statement", conn_type="trino")
         use(monkeypatch, tmp_path)
-        task_report.begin(instance(task=Submit()))
-        task_report.end(instance(task=Submit()), ValueError("it failed"))
-        task_report.leave()  # where a failure is told before the task's end, as in 2.11
+        task_report.start_report(instance(task=Submit()))
+        task_report.finish_report(instance(task=Submit()), ValueError("it failed"))
+        task_report.flush_report()  # where a failure is told before the task's end, as in 2.11
         (record,) = sandbox.records()
         assert record["query"] == Submit.statement
         assert record["queryState"] == "FAILED"
@@ -301,9 +301,9 @@ class TestDelivered:
         use(monkeypatch, tmp_path)
         for job_id in (None, "j-1"):
             task = Submit()
-            task_report.begin(instance(task=task))
+            task_report.start_report(instance(task=task))
             task.job_id = job_id
-            task_report.end(instance(task=task), None, skipped=True)
+            task_report.finish_report(instance(task=task), None, skipped=True)
         (record,) = sandbox.records()
         assert record["queryId"] == "j-1"
         assert "query_state:unknown" in record["tags"]
@@ -318,9 +318,9 @@ class TestDelivered:
         use(monkeypatch, tmp_path)
         event = {"status": "success", "statement_id": "s-1"}
         task_instance = instance(task=task, next_method="resume", next_kwargs={"event": event})
-        task_report.begin(task_instance)
+        task_report.start_report(task_instance)
         task_instance.next_method = task_instance.next_kwargs = None
-        task_report.end(task_instance, None)
+        task_report.finish_report(task_instance, None)
         (record,) = sandbox.records()
         assert record["queryId"] == "s-1"
         assert "query_state:unknown" not in record["tags"]
@@ -332,8 +332,8 @@ class TestDelivered:
         called = []
         monkeypatch.setattr(operators, "statements", lambda *_a, **_k: called.append(1) or [])
         use(monkeypatch, tmp_path)
-        task_report.begin(instance())
-        task_report.leave()
+        task_report.start_report(instance())
+        task_report.flush_report()
         assert called == []
 
     def test_a_fault_while_an_operator_is_described_keeps_the_rest(
@@ -344,9 +344,9 @@ class TestDelivered:
 
         monkeypatch.setattr(operators, "statements", fail)
         use(monkeypatch, tmp_path)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert len(sandbox.records()) == 1
 
 
@@ -359,9 +359,9 @@ class TestUndelivered:
     ) -> None:
         outbox = use(monkeypatch, tmp_path)
         caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run(["SELECT 1", "SELECT 2"])
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         (line,) = lines(caplog)
         assert "2 statements are not reported, because there is no connection 'ryft_default'" in line
         assert [queries(outbox, place) for place in ("running", "ready", "dead")] == [0, 0, 0]
@@ -375,9 +375,9 @@ class TestUndelivered:
         outbox = use(monkeypatch, tmp_path)
         Outbox(outbox).try_writing()
         Outbox(outbox).state.succeeded(accepted=1)
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run(["SELECT 1", "SELECT 2"])
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert queries(outbox, "ready") == 2
         assert counted == {"ryft.captured": 2, "ryft.kept": 2}
 
@@ -388,9 +388,9 @@ class TestUndelivered:
         monkeypatch.setenv("AIRFLOW_CONN_RYFT_DEFAULT", json.dumps({"conn_type": "ryft", "password": "a token"}))
         outbox = use(monkeypatch, tmp_path)
         caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert queries(outbox, "ready") == 1
         (line,) = lines(caplog)
         assert "1 kept in" in line
@@ -405,9 +405,9 @@ class TestUndelivered:
         use(monkeypatch, tmp_path, delivery_timeout=1.0)
         sandbox.faults.set(Fault(hang=True, times=1))
         for number in range(2):
-            task_report.begin(instance())
+            task_report.start_report(instance())
             SqliteHook("lite").run(f"SELECT {number}")
-            task_report.end(instance(), None)
+            task_report.finish_report(instance(), None)
         assert sorted(record["query"] for record in sandbox.records()) == ["SELECT 0", "SELECT 1"]
 
     @pytest.mark.usefixtures("connected")
@@ -417,12 +417,12 @@ class TestUndelivered:
         import threading
 
         released = threading.Event()
-        monkeypatch.setattr(delivery.Delivery, "_client", lambda _self: released.wait())
+        monkeypatch.setattr(delivery.TaskDelivery, "_client", lambda _self: released.wait())
         outbox = use(monkeypatch, tmp_path, delivery_timeout=0.2)
         caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         (line,) = lines(caplog)
         assert "1 kept in" in line
         assert "time was up" in line
@@ -435,9 +435,9 @@ class TestUndelivered:
     ) -> None:
         outbox = use(monkeypatch, tmp_path)
         sandbox.faults.set(Fault(refuse="poison"))
-        task_report.begin(instance())
+        task_report.start_report(instance())
         SqliteHook("lite").run(["SELECT 1", "SELECT 'poison'", "SELECT 3"])
-        task_report.end(instance(), None)
+        task_report.finish_report(instance(), None)
         assert len(sandbox.records()) == 2
         assert queries(outbox, "dead") == 1
         assert counted == {"ryft.captured": 3, "ryft.reported": 2, "ryft.refused": 1}
@@ -467,9 +467,9 @@ SqliteHook("lite").run("SELECT 0")  # loads whatever other plugins import
 before = set(sys.modules)
 task = SimpleNamespace(dag_id="d", task_id="t", dag=None)
 ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, map_index=-1, task=task)
-task_report.begin(ti)
+task_report.start_report(ti)
 SqliteHook("lite").run("SELECT 1")
-task_report.end(ti, None)
+task_report.finish_report(ti, None)
 print("RESULT", json.dumps([
     Outbox(settings.outbox_path).stats().ready.queries,
     sorted(set(looked_up)),
@@ -495,8 +495,8 @@ from airflow_provider_ryft.listener import task_report
 task_report.runs_here = lambda _: True
 facts = {"dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1, "map_index": -1}
 instance = SimpleNamespace(**facts, task=BaseOperator(task_id="t", dag=DAG("d", schedule=None)))
-task_report.begin(instance)
-task_report.end(instance, None)
+task_report.start_report(instance)
+task_report.finish_report(instance, None)
 names = ("describe", "operators", "submitted", "delivery", "failures", "contexts", "secrets")
 print([name for name in names if f"airflow_provider_ryft.listener.{name}" in sys.modules])
 """

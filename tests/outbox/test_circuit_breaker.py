@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from airflow_provider_ryft.outbox.circuit_breaker import Breaker, Gate, Pauses
-from airflow_provider_ryft.outbox.filesystem import Disk
-from airflow_provider_ryft.outbox.shared_state import State, StateFile
+from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy, CircuitBreaker, Gate
+from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.shared_state import OutboxState, SharedState
 from support.outboxes import FailingDisk
 
-PAUSES = Pauses(failures=3, first=30.0, longest=900.0, probe=30.0)
+PAUSES = BreakerPolicy(failures=3, first=30.0, longest=900.0, probe=30.0)
 NOW = 1_800_000_000.0
 
 
-def after(*moments: float) -> Breaker:
+def after(*moments: float) -> CircuitBreaker:
     """Return a breaker after failures at these moments."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for moment in moments:
         breaker = breaker.failed(moment, PAUSES, "503")
     return breaker
@@ -53,35 +53,35 @@ class TestBreaker:
         assert breaker.pauses == 1
 
     def test_a_retry_after_is_obeyed_up_to_the_longest_pause(self) -> None:
-        breaker = Breaker().failed(NOW, PAUSES, "429", retry_after=120.0)
+        breaker = CircuitBreaker().failed(NOW, PAUSES, "429", retry_after=120.0)
         assert breaker.opens_in(NOW, PAUSES) == 120.0
         assert breaker.gate(NOW + 121, PAUSES) is Gate.OPEN
-        assert Breaker().failed(NOW, PAUSES, "429", retry_after=1e9).opens_in(NOW, PAUSES) == 900.0
-        assert Breaker().failed(NOW, PAUSES, "429", retry_after=0.0).gate(NOW, PAUSES) is Gate.OPEN
+        assert CircuitBreaker().failed(NOW, PAUSES, "429", retry_after=1e9).opens_in(NOW, PAUSES) == 900.0
+        assert CircuitBreaker().failed(NOW, PAUSES, "429", retry_after=0.0).gate(NOW, PAUSES) is Gate.OPEN
 
     def test_a_misconfiguration_waits_for_a_person(self) -> None:
-        breaker = Breaker().misconfigured(NOW, PAUSES, "401")
+        breaker = CircuitBreaker().misconfigured(NOW, PAUSES, "401")
         assert breaker.opens_in(NOW, PAUSES) == 900.0
         assert breaker.gate(NOW + 901, PAUSES) is Gate.PROBE
 
     def test_one_process_probes_and_after_its_time_another(self) -> None:
-        breaker = Breaker().misconfigured(NOW, PAUSES, "401")
+        breaker = CircuitBreaker().misconfigured(NOW, PAUSES, "401")
         later = NOW + 901
         probing = breaker.probing(later, PAUSES)
         assert probing.gate(later, PAUSES) is Gate.SHUT
         assert probing.gate(later + 31, PAUSES) is Gate.PROBE
 
     def test_a_probe_that_fails_means_another_pause_at_once(self) -> None:
-        breaker = Breaker().misconfigured(NOW, PAUSES, "401").failed(NOW + 901, PAUSES, "503")
+        breaker = CircuitBreaker().misconfigured(NOW, PAUSES, "401").failed(NOW + 901, PAUSES, "503")
         assert breaker.gate(NOW + 902, PAUSES) is Gate.SHUT
 
     @given(st.floats(-1e11, 1e11), st.sampled_from(["failed", "asked", "misconfigured", "probing"]))
     def test_a_clock_that_jumps_costs_the_longest_pause_at_most(self, jump: float, what: str) -> None:
         breaker = {
             "failed": after(NOW, NOW, NOW),
-            "asked": Breaker().failed(NOW, PAUSES, "429", retry_after=1e9),
-            "misconfigured": Breaker().misconfigured(NOW, PAUSES, "401"),
-            "probing": Breaker().misconfigured(NOW - 901, PAUSES, "401").probing(NOW, PAUSES),
+            "asked": CircuitBreaker().failed(NOW, PAUSES, "429", retry_after=1e9),
+            "misconfigured": CircuitBreaker().misconfigured(NOW, PAUSES, "401"),
+            "probing": CircuitBreaker().misconfigured(NOW - 901, PAUSES, "401").probing(NOW, PAUSES),
         }[what]
         then = NOW + jump
         assert breaker.opens_in(then, PAUSES) <= PAUSES.longest
@@ -90,10 +90,10 @@ class TestBreaker:
     @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
     def test_nonsense_in_the_file_is_a_new_breaker(self, nonsense: object) -> None:
         fields = ("failures", "pauses", "until", "not_before", "probe_until", "reason")
-        read = Breaker.from_json(dict.fromkeys(fields, nonsense))
+        read = CircuitBreaker.from_json(dict.fromkeys(fields, nonsense))
         assert read.opens_in(NOW, PAUSES) <= PAUSES.longest
         read.failed(NOW, PAUSES, "503").failed(NOW, PAUSES, "503").gate(NOW, PAUSES)
-        assert Breaker.from_json(nonsense) == Breaker()
+        assert CircuitBreaker.from_json(nonsense) == CircuitBreaker()
 
 
 class TestStateFile:
@@ -103,8 +103,10 @@ class TestStateFile:
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "state.json"
 
-    def file(self, path: Path, disk: Disk | None = None, *, now: float = NOW, patience: float = 0.05) -> StateFile:
-        return StateFile(str(path), disk or Disk(), lambda: now, PAUSES, patience)
+    def file(
+        self, path: Path, disk: FileSystem | None = None, *, now: float = NOW, patience: float = 0.05
+    ) -> SharedState:
+        return SharedState(str(path), disk or FileSystem(), lambda: now, PAUSES, patience)
 
     def test_is_shared(self, path: Path) -> None:
         for _ in range(3):
@@ -134,7 +136,7 @@ class TestStateFile:
     def test_damage_is_replaced(self, path: Path, damage: bytes) -> None:
         path.write_bytes(damage)
         file = self.file(path)
-        assert file.read() == State()
+        assert file.read() == OutboxState()
         assert file.gate() is Gate.OPEN
         file.succeeded(accepted=1)
         assert json.loads(path.read_bytes())["counters"] == {"accepted": 1}
@@ -145,7 +147,7 @@ class TestStateFile:
         assert self.file(path).read().counters == {"accepted": 1}
 
     def test_who_does_not_get_the_lock_goes_on_and_counts_later(self, path: Path) -> None:
-        file, disk = self.file(path, patience=0.01), Disk()
+        file, disk = self.file(path, patience=0.01), FileSystem()
         lock = disk.lock(f"{path}.lock", create=True)
         assert lock is not None
         file.count(accepted=2)

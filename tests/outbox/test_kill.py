@@ -19,7 +19,7 @@ from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
-from airflow_provider_ryft.shipping.shipper import ship
+from airflow_provider_ryft.shipping.shipper import ship_outbox
 from support.outboxes import PLACES, ids_on_disk, line, on_disk
 
 TESTS = Path(__file__).parents[1]
@@ -122,7 +122,7 @@ def test_a_process_that_is_killed_while_it_appends(
         started = [Child(APPENDS, tmp_path / "outbox") for _ in range(4)]
         children += killed(started)
     assert sum(len(child.those("ended")) for child in children) > 100
-    shipped = ship(Outbox(tmp_path / "outbox"), connect, deadline=200)
+    shipped = ship_outbox(Outbox(tmp_path / "outbox"), connect, deadline=200)
     assert shipped.problem == ""
     check(children, sandbox, once=True)
     assert not ids_on_disk(tmp_path / "outbox")
@@ -137,7 +137,7 @@ def test_a_process_that_is_killed_while_it_seals(
         started = [Child(SEALS, tmp_path / "outbox") for _ in range(4)]
         children += killed(started)
     assert sum(len(child.those("ended")) for child in children) > 100
-    shipped = ship(Outbox(tmp_path / "outbox"), connect, deadline=200)
+    shipped = ship_outbox(Outbox(tmp_path / "outbox"), connect, deadline=200)
     assert shipped.problem == ""
     check(children, sandbox, once=True)
     assert not ids_on_disk(tmp_path / "outbox")
@@ -155,7 +155,7 @@ def test_a_process_that_is_killed_while_it_posts(
         children += killed(started, within=0.3)
     sandbox.faults.set()
     assert sum(len(child.those("ended")) for child in children) > 20
-    shipped = ship(Outbox(tmp_path / "outbox"), connect, deadline=60, force=True)
+    shipped = ship_outbox(Outbox(tmp_path / "outbox"), connect, deadline=60, force=True)
     assert shipped.problem == ""
     check(children, sandbox, once=False)
     assert not ids_on_disk(tmp_path / "outbox")
@@ -174,10 +174,10 @@ def test_a_sender_that_is_killed_in_the_middle_of_its_request(
     child = Child(TASK + "ship(outbox, connect, deadline=200)", outbox.path, CLIENT.format(url=sandbox.url))
     while not sandbox.requests:  # until then, a fault that is taken back would not be the request's
         time.sleep(0.01)
-    assert ship(outbox, connect, deadline=5).requests == 0, "a living sender's claims are its own"
+    assert ship_outbox(outbox, connect, deadline=5).requests == 0, "a living sender's claims are its own"
     child.kill()
     sandbox.faults.set()
-    assert ship(outbox, connect, deadline=200).accepted == 3
+    assert ship_outbox(outbox, connect, deadline=200).accepted == 3
     assert sorted(record["queryId"] for record in sandbox.records()) == ["q0", "q1", "q2"]
     assert on_disk(outbox.path) == {place: [] for place in PLACES}
 
@@ -210,7 +210,7 @@ def test_sixteen_tasks_and_two_senders_while_the_server_fails_half_of_the_time(
         sender.kill()
     sandbox.faults.set()
     ended = set().union(*(writer.those("ended") for writer in writers))
-    shipped = ship(Outbox(tmp_path / "outbox"), connect, deadline=60, force=True)
+    shipped = ship_outbox(Outbox(tmp_path / "outbox"), connect, deadline=60, force=True)
     assert shipped.problem == ""
     arrived = Counter(record["queryId"] for record in sandbox.records())
     assert set(arrived) == ended

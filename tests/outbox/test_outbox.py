@@ -21,11 +21,11 @@ from typing import ClassVar
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airflow_provider_ryft.ingest.client import Refused
-from airflow_provider_ryft.outbox.filesystem import Disk
-from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, Journal, Kept
+from airflow_provider_ryft.ingest.client import RefusedQuery
+from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import MAX_DEAD_BYTES, Outbox
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, Name, record, replay
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, replay
 from support.outboxes import PLACES, FailingDisk, Killed, ids, ids_on_disk, line, on_disk
 
 TESTS = Path(__file__).parents[1]
@@ -68,14 +68,14 @@ class TestJournal:
     def test_touches_nothing_before_the_first_statement(self, outbox: Outbox) -> None:
         journal = outbox.journal()
         assert journal.lines() == []
-        assert journal.close() == Kept()
+        assert journal.close() == CloseResult()
         assert not os.path.exists(outbox.path)
 
     def test_leaves_no_file_when_everything_was_delivered(self, outbox: Outbox) -> None:
         journal = outbox.journal()
         write(journal, "a", "b")
         journal.settle(journal.pending())
-        assert journal.close() == Kept()
+        assert journal.close() == CloseResult()
         assert [files(outbox, place) for place in PLACES] == [[], [], [], []]
 
     def test_is_lines_of_json_with_the_query_byte_by_byte(self, outbox: Outbox) -> None:
@@ -112,7 +112,7 @@ class TestJournal:
         journal.begin("a", line("a", interrupted=True))
         journal.end("a", None)
         assert not ids_on_disk(outbox.path)
-        assert journal.close() == Kept()
+        assert journal.close() == CloseResult()
 
     def test_a_statement_that_begins_twice_is_one(self, outbox: Outbox) -> None:
         journal = outbox.journal()
@@ -174,7 +174,7 @@ class TestJournal:
     def test_waits_for_the_disk_only_when_it_is_closed(self, tmp_path: Path) -> None:
         """A sync may take longer than the task's own statements; a power cut takes what the page cache holds."""
 
-        class Counting(Disk):
+        class Counting(FileSystem):
             synced: ClassVar[list[str]] = []
 
             def sync(self, descriptor: int) -> None:
@@ -225,7 +225,7 @@ class TestJournal:
         class TimeoutOfTask(BaseException):
             pass
 
-        class Interrupting(Disk):
+        class Interrupting(FileSystem):
             when = -1
 
             def append(self, descriptor: int, data: bytes) -> None:
@@ -356,10 +356,10 @@ class TestSegment:
         assert json.loads(found.lines[1]) == {"queryId": "a"}
 
     def test_names_sort_by_age_and_tell_what_is_inside(self) -> None:
-        name = Name.new().holding(12, 345)
-        assert Name.parse(str(name)) == name
-        assert str(name) < str(Name.new())
-        assert Name.parse(".nfs000001") is None
+        name = SegmentName.new().holding(12, 345)
+        assert SegmentName.parse(str(name)) == name
+        assert str(name) < str(SegmentName.new())
+        assert SegmentName.parse(".nfs000001") is None
 
 
 class TestFolder:
@@ -370,7 +370,7 @@ class TestFolder:
         before = os.umask(umask)
         try:
             leave(outbox, "a")
-            outbox.bury([Refused(line("b"), 400, "no")])
+            outbox.add_dead_letters([RefusedQuery(line("b"), 400, "no")])
             outbox.state.count(accepted=1)
             outbox.journal().end("c", line("c"))
         finally:
@@ -418,7 +418,7 @@ class TestFolder:
         os.rmdir(os.path.join(outbox.path, "dead"))
         (tmp_path / "elsewhere").mkdir()
         os.symlink(tmp_path / "elsewhere", os.path.join(outbox.path, "dead"))
-        assert Outbox(outbox.path).bury([Refused(line("b"), 400, "no")]) is False
+        assert Outbox(outbox.path).add_dead_letters([RefusedQuery(line("b"), 400, "no")]) is False
         assert list((tmp_path / "elsewhere").iterdir()) == []
 
     def test_nothing_of_requests_is_imported_for_it(self) -> None:
@@ -469,7 +469,7 @@ class TestOrphans:
         dying.ready()
         disk.steps_left = 1
         with pytest.raises(Killed):
-            dying.bury([Refused(line("b"), 400, "no")])
+            dying.add_dead_letters([RefusedQuery(line("b"), 400, "no")])
         assert len(files(outbox, "dead")) == 1
         outbox.adopt_orphans()
         assert files(outbox, "dead") == []
@@ -532,7 +532,7 @@ class TestCaps:
         outbox = Outbox(tmp_path / "outbox", clock=lambda: time.time() + later)
         text = "x" * (MAX_DEAD_BYTES // 2)
         for number in range(3):
-            outbox.bury([Refused(line(f"q{number}", text=text), 400, "no")])
+            outbox.add_dead_letters([RefusedQuery(line(f"q{number}", text=text), 400, "no")])
         assert outbox.evict() == 2
         assert ids_on_disk(outbox.path, "dead") == {"q2": 1}
         later = 31 * 86400.0
@@ -565,10 +565,10 @@ class TestFaultsOfTheDisk:
             write(journal, f"q{number}")
         assert ids(journal.lines()) == ["q0", "q1", "q2", "q3"]
         journal.settle(journal.pending())
-        assert journal.close() == Kept()
+        assert journal.close() == CloseResult()
         assert [entry.levelno for entry in caplog.records] == [logging.WARNING]
-        assert os.strerror(reason) in outbox.trouble
-        assert outbox.path in outbox.trouble
+        assert os.strerror(reason) in outbox.disk_problem
+        assert outbox.path in outbox.disk_problem
 
     @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EACCES])
     def test_a_disk_that_recovers_takes_everything(self, tmp_path: Path, reason: int) -> None:
@@ -754,7 +754,7 @@ class TestPeople:
         journal = outbox.journal()
         write(journal, "d")
         journal.begin("e", line("e", interrupted=True))
-        outbox.bury([Refused(line("f"), 400, "no")])
+        outbox.add_dead_letters([RefusedQuery(line("f"), 400, "no")])
         with outbox.claims() as claims:
             assert claims.claim(outbox.ready()[0])
             stats = outbox.stats()
@@ -772,7 +772,7 @@ class TestPeople:
     def test_dead_letters_tell_why_and_keep_every_byte(self, outbox: Outbox) -> None:
         query = line("a", text="SELECT ',\"query\":' -- ü🦆")
         message = 'He said: ,"query":{"a": 1} and "no"'
-        assert outbox.bury([Refused(query, 422, message), Refused(line("b"), 400, "")])
+        assert outbox.add_dead_letters([RefusedQuery(query, 422, message), RefusedQuery(line("b"), 400, "")])
         first, second = outbox.dead_letters()
         assert (first.line, first.status, first.message) == (query, 422, message)
         assert first.payload["queryId"] == "a"
@@ -782,22 +782,22 @@ class TestPeople:
         assert [json.loads(text)["query"]["queryId"] for text in file.read_text().splitlines()] == ["a", "b"]
 
     def test_dead_letters_survive_damage(self, outbox: Outbox) -> None:
-        outbox.bury([Refused(line("a"), 400, "no")])
+        outbox.add_dead_letters([RefusedQuery(line("a"), 400, "no")])
         (file,) = files(outbox, "dead")
         with file.open("ab") as damaged:
             damaged.write(b'\x00\x00\n{"at":"x","query":\n{}\n')
         assert [letter.line for letter in outbox.dead_letters()] == [line("a")]
 
     def test_retry_dead(self, outbox: Outbox) -> None:
-        outbox.bury([Refused(line("a"), 400, "no"), Refused(line("b"), 400, "no")])
-        outbox.bury([Refused(line("c"), 400, "no")])
+        outbox.add_dead_letters([RefusedQuery(line("a"), 400, "no"), RefusedQuery(line("b"), 400, "no")])
+        outbox.add_dead_letters([RefusedQuery(line("c"), 400, "no")])
         assert outbox.retry_dead() == 3
         assert on_disk(outbox.path)["ready"] == [line("a"), line("b"), line("c")]
         assert files(outbox, "dead") == []
 
     def test_purge(self, outbox: Outbox) -> None:
         leave(outbox, "a", "b")
-        outbox.bury([Refused(line("c"), 400, "no")])
+        outbox.add_dead_letters([RefusedQuery(line("c"), 400, "no")])
         assert outbox.purge("dead") == 1
         assert outbox.purge("ready") == 2
         assert outbox.stats().state.counters == {"refused": 1, "purged": 3}
@@ -837,7 +837,7 @@ class TestClaims:
             assert claims.claim(name) is None
 
     def test_a_segment_that_is_evicted_while_it_is_claimed(self, tmp_path: Path) -> None:
-        class Evicting(Disk):
+        class Evicting(FileSystem):
             def lock(self, path: str, *, create: bool = False) -> int | None:
                 descriptor = super().lock(path, create=create)
                 if "ready" in path:
@@ -862,7 +862,7 @@ class TestClaims:
         for name in ("file", "new"):
             (tmp_path / name).write_text(name)
         monkeypatch.setattr(fcntl, "flock", slow)
-        assert Disk().lock(str(tmp_path / "file")) is None
+        assert FileSystem().lock(str(tmp_path / "file")) is None
 
     def test_an_empty_segment_is_removed(self, outbox: Outbox) -> None:
         leave(outbox, "a")

@@ -23,12 +23,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox import journal as journal_module
-from airflow_provider_ryft.outbox.claims import Claims, Segment
+from airflow_provider_ryft.outbox.claims import ClaimedSegment, SegmentClaims
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
-from airflow_provider_ryft.shipping.shipper import flush, ship
+from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 from support.outboxes import FailingDisk, Killed, ids, ids_on_disk, line
 
 POISON = "POISON"
@@ -69,8 +69,8 @@ class Process:
     journal: Journal
     running: list[str] = field(default_factory=list)
     unsafe: set[str] = field(default_factory=set)
-    segments: list[Segment] = field(default_factory=list)
-    claims: Claims | None = None
+    segments: list[ClaimedSegment] = field(default_factory=list)
+    claims: SegmentClaims | None = None
 
 
 class OutboxMachine(RuleBasedStateMachine):
@@ -175,7 +175,7 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         with self.server(answer), self.mortal(process, kill):
             before = self.safe()
-            shipped = flush(process.outbox, process.journal, self.client, deadline=20, leftovers=20)
+            shipped = flush_journal(process.outbox, process.journal, self.client, deadline=20, leftovers=20)
             self.closed(process, before, shipped.lost)
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(40, odds=2))
@@ -194,7 +194,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def ship(self, which: int, answer: str, force: bool, kill: int | None) -> None:
         process = self.process(which)
         with self.server(answer), self.mortal(process, kill):
-            shipped = ship(process.outbox, self.client, deadline=20, force=force)
+            shipped = ship_outbox(process.outbox, self.client, deadline=20, force=force)
             note(str(shipped))
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(12, odds=3))
@@ -311,7 +311,7 @@ class OutboxMachine(RuleBasedStateMachine):
         journal = outbox.journal()
         journal.end("good", line("good"))
         journal.close()
-        shipped = ship(outbox, self.client, deadline=30, force=True)
+        shipped = ship_outbox(outbox, self.client, deadline=30, force=True)
         assert shipped.problem == ""
         assert [list((self.path / place).iterdir()) for place in ("open", "ready", "claimed")] == [[], [], []]
         arrived = self.sandbox.records()

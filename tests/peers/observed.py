@@ -13,16 +13,16 @@ class Counting:
 
     statements = 0
 
-    def begin(self, statement: Statement) -> None:
+    def on_start(self, statement: Statement) -> None:
         Counting.statements += 1
 
-    def end(self, statement: Statement) -> None:
+    def on_end(self, statement: Statement) -> None:
         """Take no note."""
 
-    def prepare(self) -> None:
+    def on_hook_created(self) -> None:
         pass
 
-    def drop(self, statement: Statement) -> None:
+    def on_discard(self, statement: Statement) -> None:
         Counting.statements -= 1
 
 

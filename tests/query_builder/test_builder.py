@@ -15,11 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 
 from airflow_provider_ryft import __version__
-from airflow_provider_ryft.capture.statement import Statement
+from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryState, QueryType
 from airflow_provider_ryft.query_builder import builder
-from airflow_provider_ryft.query_builder.builder import SOURCE, WITHHELD, Describer, TaskFacts
-from airflow_provider_ryft.query_builder.connection_context import StatedConnection
+from airflow_provider_ryft.query_builder.builder import SOURCE, WITHHELD, QueryBuilder, TaskFacts
 from airflow_provider_ryft.redaction import redact
 from airflow_provider_ryft.settings import Settings
 
@@ -56,7 +55,7 @@ def broken_masker(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_text: str) -> str:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(redact.Known, "masks", [fail])
+    monkeypatch.setattr(redact.KnownSecrets, "masks", [fail])
 
 
 def stated(text: str = "SELECT 1", **fields: Any) -> Statement:
@@ -72,14 +71,14 @@ def connection(conn_type: str = "trino", **parts: Any) -> Any:
     return Connection(conn_id="lake", conn_type=conn_type, **parts)
 
 
-class Decoding(Describer):
+class Decoding(QueryBuilder):
     """Describes statements, and reads what was written of them."""
 
     def query(self, statement: Statement) -> Query:
-        return Query.from_payload(json.loads(self.ended(statement)))
+        return Query.from_payload(json.loads(self.build_finished(statement)))
 
     def interrupted(self, statement: Statement) -> Query:
-        return Query.from_payload(json.loads(self.begun(statement)))
+        return Query.from_payload(json.loads(self.build_interrupted(statement)))
 
 
 def describer(facts: TaskFacts = FACTS, **options: Any) -> Decoding:
@@ -183,7 +182,9 @@ def test_an_end_that_nobody_saw_is_told() -> None:
 def test_an_operators_statement() -> None:
     """What an operator says of its connection is told as if it was one."""
     query = describer(contexts={"athena": {"catalog": "lake"}}).query(
-        stated(conn_id="aws", connection=StatedConnection(conn_type="athena", catalog="AwsDataCatalog", schema="gold"))
+        stated(
+            conn_id="aws", connection=DeclaredConnection(conn_type="athena", catalog="AwsDataCatalog", schema="gold")
+        )
     )
     assert (query.context.catalog, query.context.schema) == ("lake", "gold")
     assert query.tags[-2:] == ("conn_id:aws", "conn_type:athena")
@@ -331,7 +332,7 @@ def test_what_cannot_be_checked_is_withheld(caplog: pytest.LogCaptureFixture) ->
     assert query.tags == (SOURCE, "tags:withheld", "query_text:withheld")
     assert query.query_state is QueryState.FAILED
     assert query.context.query_type is QueryType.SELECT
-    assert describes.left_out == {"text": 1, "tags and context": 1, "failure message": 1}
+    assert describes.omitted_parts == {"text": 1, "tags and context": 1, "failure message": 1}
 
 
 def test_a_separator_in_a_secret_does_not_shift_the_tags(learn: Callable[[str], None]) -> None:
@@ -368,7 +369,7 @@ def test_a_secret_that_hides_a_quote_hides_the_text(learn: Callable[[str], None]
     describes = describer(mask_literals=True)
     query = describes.query(stated("SELECT x'y-secret', 'private'"))
     assert query.query == WITHHELD
-    assert describes.left_out == {"text": 1}
+    assert describes.omitted_parts == {"text": 1}
     assert describer().query(stated("SELECT x'y-secret', 'private'")).query == "SELECT ***', 'private'"
 
 
@@ -384,7 +385,7 @@ def test_a_scanner_that_fails_withholds_the_text(monkeypatch: pytest.MonkeyPatch
     query = describes.query(stated("SELECT 'private'"))
     assert query.query == WITHHELD
     assert query.context.query_type is None
-    assert describes.left_out == {"text": 1, "query type": 1}
+    assert describes.omitted_parts == {"text": 1, "query type": 1}
 
 
 @pytest.mark.parametrize(
@@ -615,7 +616,7 @@ def test_a_connection_that_fails_is_left_out_and_counted() -> None:
     assert query.context.catalog == "iceberg"
     assert query.context.user is None
     assert query.tags[-2:] == ("conn_id:lake", "conn_type:trino")
-    assert describes.left_out == {"context": 1}
+    assert describes.omitted_parts == {"context": 1}
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -713,7 +714,7 @@ def test_threads_share_a_describer() -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that gets an item whenever a form is made."""
     forms: list[int] = []
-    form = builder._Form
+    form = builder.QueryTemplates
     monkeypatch.setattr(builder, "_Form", lambda *arguments: forms.append(1) or form(*arguments))
     builder._make_form.cache_clear()
     return forms
@@ -724,7 +725,7 @@ def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(made
     one = describer()
     for number in range(20):
         statement = stated(f"SELECT {number}", connection=connection(login="ann"), hook=SimpleNamespace())
-        one.begun(statement)
+        one.build_interrupted(statement)
         assert one.query(statement).context.user == "ann"
     assert len(made) == 1
 
@@ -736,14 +737,14 @@ def test_statements_are_worked_out_once_where_the_masker_does_not_tell_what_it_k
     monkeypatch.setattr(redact, "_last", None)
     one = describer()
     for number in range(20):
-        one.begun(stated(f"SELECT {number}"))
+        one.build_interrupted(stated(f"SELECT {number}"))
     assert len(made) == 1
 
 
 def test_no_more_is_kept_than_is_needed() -> None:
     one = describer()
     for number in range(600):
-        one.ended(stated(connection=connection(login=f"user-{number}"), hook=SimpleNamespace()))
+        one.build_finished(stated(connection=connection(login=f"user-{number}"), hook=SimpleNamespace()))
     assert len(one._forms[1]) <= builder._MOST_FORMS
 
 
@@ -752,9 +753,9 @@ def test_a_failure_that_cannot_be_read_is_still_a_failure(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "airflow_provider_ryft.failures.classify", None)
     one = describer()
     statement = stated(error=Refused("no"))
-    one.begun(statement)
+    one.build_interrupted(statement)
     query = one.query(statement)
     assert query.query_state is QueryState.FAILED
     assert query.duration_ms == 12.5
     assert query.failure_info == FailureInfo(error_type=ErrorType.USER_ERROR)
-    assert one.left_out == {"failure": 1}
+    assert one.omitted_parts == {"failure": 1}

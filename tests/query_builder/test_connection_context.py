@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ryft.query_builder.connection_context import Place, StatedConnection, dialect, override, place
+from airflow_provider_ryft.query_builder.connection_context import (
+    ConnectionContext,
+    DeclaredConnection,
+    apply_overrides,
+    connection_context,
+    sql_dialect,
+)
 
 KEY = {"project_id": "from-key", "client_email": "etl@from-key.iam.gserviceaccount.com", "private_key": "s3cret"}
 
@@ -21,81 +27,111 @@ def connection(conn_type: str, **parts: Any) -> Any:
     return Connection(conn_id="c", conn_type=conn_type, password="s3cret", extra=extra and json.dumps(extra), **parts)
 
 
-CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], Place]] = [
-    ("postgres", "schema is the database", {"schema": "lake"}, {}, Place("lake", None, "bob")),
-    ("postgres", "hook's database", {"schema": "lake"}, {"database": "other"}, Place("other", None, "bob")),
-    ("redshift", "schema is the database", {"schema": "dev"}, {}, Place("dev", None, "bob")),
-    ("redshift", "extra", {"schema": "dev", "extra": {"database": "x", "user": "u"}}, {}, Place("x", None, "u")),
-    ("redshift", "IAM", {"extra": {"iam": True, "db_user": "etl"}}, {}, Place(None, None, "etl")),
-    ("redshift", "IAM's user", {"extra": {"iam": True, "db_user": "etl", "user": "u"}}, {}, Place(None, None, "u")),
-    ("redshift", "IAM without one", {"extra": {"iam": True}}, {}, Place(None, None, "bob")),
-    ("redshift", "no IAM", {"extra": {"db_user": "etl"}}, {}, Place(None, None, "bob")),
-    ("redshift", "a role's user", {"extra": {"iam": True, "is_serverless": True}}, {}, Place(None, None, None)),
-    ("vertica", "schema is the database", {"schema": "dev"}, {}, Place("dev", None, "bob")),
-    ("mysql", "a database is a schema", {"schema": "shop"}, {}, Place(None, "shop", "bob")),
-    ("mysql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, Place(None, "other", "bob")),
-    ("mssql", "schema is the database", {"schema": "shop"}, {}, Place("shop", None, "bob")),
-    ("mssql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, Place("other", None, "bob")),
-    ("odbc", "hook's database", {"schema": "shop"}, {"_database": "other"}, Place("other", None, "bob")),
-    ("jdbc", "schema", {"schema": "shop"}, {}, Place("shop", None, "bob")),
-    ("trino", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, Place("lake", "gold", "bob")),
-    ("trino", "hook's default", {}, {}, Place("hive", None, "bob")),
-    ("trino", "not the hook's schema", {"schema": "gold"}, {"schema": "x"}, Place("hive", "gold", "bob")),
-    ("presto", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, Place("lake", "gold", "bob")),
-    ("snowflake", "extra", {"schema": "S", "extra": {"database": "D"}}, {}, Place("D", "S", "bob")),
-    ("snowflake", "old extra", {"extra": {"extra__snowflake__database": "D"}}, {}, Place("D", None, "bob")),
-    ("snowflake", "hook", {"schema": "S"}, {"database": "D", "schema": "T"}, Place("D", "T", "bob")),
-    ("snowflake", "client id", {"extra": {"authenticator": "oauth"}}, {}, Place(None, None, None)),
-    ("databricks", "default schema", {}, {}, Place(None, "default", "bob")),
-    ("databricks", "extra", {"extra": {"catalog": "c", "schema": "s"}}, {}, Place("c", "s", "bob")),
-    ("databricks", "hook", {"extra": {"catalog": "c"}}, {"catalog": "d", "schema": "t"}, Place("d", "t", "bob")),
-    ("databricks", "a token is no user", {"login": "token"}, {}, Place(None, "default", None)),
-    ("athena", "defaults, and no access key", {"login": "AKIA"}, {}, Place("AwsDataCatalog", "default", None)),
-    ("athena", "extra", {"schema": "s", "extra": {"catalog": "c"}}, {}, Place("c", "s", None)),
-    ("aws", "no access key", {"login": "AKIA"}, {}, Place("AwsDataCatalog", "default", None)),
-    ("google_cloud_platform", "extra", {"extra": {"project": "p"}}, {}, Place("p", None, None)),
+CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], ConnectionContext]] = [
+    ("postgres", "schema is the database", {"schema": "lake"}, {}, ConnectionContext("lake", None, "bob")),
+    ("postgres", "hook's database", {"schema": "lake"}, {"database": "other"}, ConnectionContext("other", None, "bob")),
+    ("redshift", "schema is the database", {"schema": "dev"}, {}, ConnectionContext("dev", None, "bob")),
+    (
+        "redshift",
+        "extra",
+        {"schema": "dev", "extra": {"database": "x", "user": "u"}},
+        {},
+        ConnectionContext("x", None, "u"),
+    ),
+    ("redshift", "IAM", {"extra": {"iam": True, "db_user": "etl"}}, {}, ConnectionContext(None, None, "etl")),
+    (
+        "redshift",
+        "IAM's user",
+        {"extra": {"iam": True, "db_user": "etl", "user": "u"}},
+        {},
+        ConnectionContext(None, None, "u"),
+    ),
+    ("redshift", "IAM without one", {"extra": {"iam": True}}, {}, ConnectionContext(None, None, "bob")),
+    ("redshift", "no IAM", {"extra": {"db_user": "etl"}}, {}, ConnectionContext(None, None, "bob")),
+    (
+        "redshift",
+        "a role's user",
+        {"extra": {"iam": True, "is_serverless": True}},
+        {},
+        ConnectionContext(None, None, None),
+    ),
+    ("vertica", "schema is the database", {"schema": "dev"}, {}, ConnectionContext("dev", None, "bob")),
+    ("mysql", "a database is a schema", {"schema": "shop"}, {}, ConnectionContext(None, "shop", "bob")),
+    ("mysql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, ConnectionContext(None, "other", "bob")),
+    ("mssql", "schema is the database", {"schema": "shop"}, {}, ConnectionContext("shop", None, "bob")),
+    ("mssql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, ConnectionContext("other", None, "bob")),
+    ("odbc", "hook's database", {"schema": "shop"}, {"_database": "other"}, ConnectionContext("other", None, "bob")),
+    ("jdbc", "schema", {"schema": "shop"}, {}, ConnectionContext("shop", None, "bob")),
+    ("trino", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, ConnectionContext("lake", "gold", "bob")),
+    ("trino", "hook's default", {}, {}, ConnectionContext("hive", None, "bob")),
+    ("trino", "not the hook's schema", {"schema": "gold"}, {"schema": "x"}, ConnectionContext("hive", "gold", "bob")),
+    ("presto", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, ConnectionContext("lake", "gold", "bob")),
+    ("snowflake", "extra", {"schema": "S", "extra": {"database": "D"}}, {}, ConnectionContext("D", "S", "bob")),
+    ("snowflake", "old extra", {"extra": {"extra__snowflake__database": "D"}}, {}, ConnectionContext("D", None, "bob")),
+    ("snowflake", "hook", {"schema": "S"}, {"database": "D", "schema": "T"}, ConnectionContext("D", "T", "bob")),
+    ("snowflake", "client id", {"extra": {"authenticator": "oauth"}}, {}, ConnectionContext(None, None, None)),
+    ("databricks", "default schema", {}, {}, ConnectionContext(None, "default", "bob")),
+    ("databricks", "extra", {"extra": {"catalog": "c", "schema": "s"}}, {}, ConnectionContext("c", "s", "bob")),
+    (
+        "databricks",
+        "hook",
+        {"extra": {"catalog": "c"}},
+        {"catalog": "d", "schema": "t"},
+        ConnectionContext("d", "t", "bob"),
+    ),
+    ("databricks", "a token is no user", {"login": "token"}, {}, ConnectionContext(None, "default", None)),
+    (
+        "athena",
+        "defaults, and no access key",
+        {"login": "AKIA"},
+        {},
+        ConnectionContext("AwsDataCatalog", "default", None),
+    ),
+    ("athena", "extra", {"schema": "s", "extra": {"catalog": "c"}}, {}, ConnectionContext("c", "s", None)),
+    ("aws", "no access key", {"login": "AKIA"}, {}, ConnectionContext("AwsDataCatalog", "default", None)),
+    ("google_cloud_platform", "extra", {"extra": {"project": "p"}}, {}, ConnectionContext("p", None, None)),
     (
         "gcpbigquery",
         "key",
         {"extra": {"keyfile_dict": json.dumps(KEY)}},
         {},
-        Place("from-key", None, KEY["client_email"]),
+        ConnectionContext("from-key", None, KEY["client_email"]),
     ),
     (
         "gcpbigquery",
         "key as object",
         {"extra": {"keyfile_dict": KEY}},
         {},
-        Place("from-key", None, KEY["client_email"]),
+        ConnectionContext("from-key", None, KEY["client_email"]),
     ),
-    ("gcpbigquery", "bad key", {"extra": {"keyfile_dict": "{"}}, {}, Place(None, None, None)),
-    ("gcpbigquery", "hook's own", {}, {"_cached_project_id": "found"}, Place("found", None, None)),
-    ("gcpbigquery", "impersonated", {}, {"impersonation_chain": "a@p"}, Place(None, None, "a@p")),
-    ("gcpspanner", "extra", {"extra": {"database_id": "d"}}, {}, Place("d", None, None)),
-    ("oracle", "schema is the service", {"schema": "XE"}, {}, Place("XE", "XE", "bob")),
-    ("oracle", "service", {"schema": "s", "extra": {"service_name": "XE"}}, {}, Place("XE", "s", "bob")),
-    ("oracle", "sid", {"schema": "s", "extra": {"sid": "XE"}}, {}, Place("XE", None, "bob")),
-    ("hiveserver2", "default", {}, {}, Place(None, "default", "bob")),
-    ("hive_cli", "schema", {"schema": "s"}, {}, Place(None, "s", "bob")),
-    ("impala", "schema", {"schema": "s"}, {}, Place(None, "s", "bob")),
-    ("drill", "plugin", {"extra": {"storage_plugin": "s3"}}, {}, Place(None, "s3", "bob")),
-    ("druid", "schema is a scheme", {"schema": "https"}, {}, Place("druid", "druid", "bob")),
-    ("pinot", "schema is a scheme", {"schema": "https"}, {}, Place(None, None, "bob")),
-    ("exasol", "hook's schema", {"schema": "s"}, {"schema": "t"}, Place(None, "t", "bob")),
-    ("teradata", "user's own", {}, {}, Place(None, "bob", "bob")),
-    ("teradata", "schema", {"schema": "s", "login": None}, {}, Place(None, "s", "dbc")),
-    ("clickhouse", "defaults", {"login": None}, {}, Place(None, "default", "default")),
-    ("clickhouse", "hook", {"schema": "s"}, {"_database": "d"}, Place(None, "d", "bob")),
-    ("duckdb", "file", {"host": "/data/lake.duckdb"}, {}, Place("lake", "main", None)),
-    ("duckdb", "memory", {"host": ":memory:"}, {}, Place("memory", "main", None)),
-    ("duckdb", "MotherDuck", {"schema": "md"}, {}, Place("md", "main", None)),
-    ("duckdb_aws", "nothing", {}, {}, Place("memory", "main", None)),
-    ("sqlite", "no user", {"host": "/data/x.db"}, {}, Place(None, "main", None)),
-    ("spark_sql", "nothing", {"schema": "s"}, {}, Place()),
-    ("spark", "nothing", {}, {}, Place()),
-    ("generic", "schema", {"schema": "s"}, {}, Place(None, "s", "bob")),
-    ("homegrown", "unknown type", {"schema": "s"}, {}, Place(None, "s", "bob")),
-    ("postgres", "empty fields", {"schema": "", "login": " "}, {}, Place()),
+    ("gcpbigquery", "bad key", {"extra": {"keyfile_dict": "{"}}, {}, ConnectionContext(None, None, None)),
+    ("gcpbigquery", "hook's own", {}, {"_cached_project_id": "found"}, ConnectionContext("found", None, None)),
+    ("gcpbigquery", "impersonated", {}, {"impersonation_chain": "a@p"}, ConnectionContext(None, None, "a@p")),
+    ("gcpspanner", "extra", {"extra": {"database_id": "d"}}, {}, ConnectionContext("d", None, None)),
+    ("oracle", "schema is the service", {"schema": "XE"}, {}, ConnectionContext("XE", "XE", "bob")),
+    ("oracle", "service", {"schema": "s", "extra": {"service_name": "XE"}}, {}, ConnectionContext("XE", "s", "bob")),
+    ("oracle", "sid", {"schema": "s", "extra": {"sid": "XE"}}, {}, ConnectionContext("XE", None, "bob")),
+    ("hiveserver2", "default", {}, {}, ConnectionContext(None, "default", "bob")),
+    ("hive_cli", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
+    ("impala", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
+    ("drill", "plugin", {"extra": {"storage_plugin": "s3"}}, {}, ConnectionContext(None, "s3", "bob")),
+    ("druid", "schema is a scheme", {"schema": "https"}, {}, ConnectionContext("druid", "druid", "bob")),
+    ("pinot", "schema is a scheme", {"schema": "https"}, {}, ConnectionContext(None, None, "bob")),
+    ("exasol", "hook's schema", {"schema": "s"}, {"schema": "t"}, ConnectionContext(None, "t", "bob")),
+    ("teradata", "user's own", {}, {}, ConnectionContext(None, "bob", "bob")),
+    ("teradata", "schema", {"schema": "s", "login": None}, {}, ConnectionContext(None, "s", "dbc")),
+    ("clickhouse", "defaults", {"login": None}, {}, ConnectionContext(None, "default", "default")),
+    ("clickhouse", "hook", {"schema": "s"}, {"_database": "d"}, ConnectionContext(None, "d", "bob")),
+    ("duckdb", "file", {"host": "/data/lake.duckdb"}, {}, ConnectionContext("lake", "main", None)),
+    ("duckdb", "memory", {"host": ":memory:"}, {}, ConnectionContext("memory", "main", None)),
+    ("duckdb", "MotherDuck", {"schema": "md"}, {}, ConnectionContext("md", "main", None)),
+    ("duckdb_aws", "nothing", {}, {}, ConnectionContext("memory", "main", None)),
+    ("sqlite", "no user", {"host": "/data/x.db"}, {}, ConnectionContext(None, "main", None)),
+    ("spark_sql", "nothing", {"schema": "s"}, {}, ConnectionContext()),
+    ("spark", "nothing", {}, {}, ConnectionContext()),
+    ("generic", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
+    ("homegrown", "unknown type", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
+    ("postgres", "empty fields", {"schema": "", "login": " "}, {}, ConnectionContext()),
 ]
 
 
@@ -104,9 +140,9 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], Place]] = [
     [(case[0], *case[2:]) for case in CASES],
     ids=[f"{case[0]}-{case[1]}" for case in CASES],
 )
-def test_place(conn_type: str, parts: dict[str, Any], hook: dict[str, Any], expected: Place) -> None:
+def test_place(conn_type: str, parts: dict[str, Any], hook: dict[str, Any], expected: ConnectionContext) -> None:
     """A connection says where its statements run, as its hook uses it."""
-    assert place(connection(conn_type, **parts), SimpleNamespace(**hook)) == expected
+    assert connection_context(connection(conn_type, **parts), SimpleNamespace(**hook)) == expected
 
 
 def test_every_type_has_a_test() -> None:
@@ -144,59 +180,59 @@ def test_no_password_is_read(conn_type: str) -> None:
 
     guarded: Any = Guarded()
     guarded.conn_type = conn_type
-    assert "s3cret" not in str(place(guarded, Hook()))
+    assert "s3cret" not in str(connection_context(guarded, Hook()))
 
 
 def test_trino_user_may_be_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``impersonate_as_owner`` Trino's hook takes the user from where Airflow put the DAG's owner."""
     impersonating = connection("trino", extra={"impersonate_as_owner": True})
-    assert place(impersonating, None).user == "bob"
+    assert connection_context(impersonating, None).user == "bob"
     monkeypatch.setenv("AIRFLOW_CTX_DAG_OWNER", "alice")
-    assert place(impersonating, None).user == "alice"
-    assert place(connection("trino"), None).user == "bob"
+    assert connection_context(impersonating, None).user == "alice"
+    assert connection_context(connection("trino"), None).user == "bob"
 
 
 def test_no_connection_is_nowhere() -> None:
     """A hook without a connection says nothing."""
-    assert place(None, None) == Place()
-    assert dialect(None, None) is None
+    assert connection_context(None, None) == ConnectionContext()
+    assert sql_dialect(None, None) is None
 
 
 def test_odd_values_are_left_out() -> None:
     """What is neither text nor number is no name."""
     odd = SimpleNamespace(conn_type="postgres", login=["bob"], schema=7, extra_dejson="not a mapping")
-    assert place(odd, None) == Place("7", None, None)
+    assert connection_context(odd, None) == ConnectionContext("7", None, None)
 
 
 def test_the_dialect_is_the_connections_type_if_it_is_known() -> None:
     """A hook says what it speaks if its connection has a type of something else."""
     speaks = SimpleNamespace(conn_type="postgres")
-    assert dialect(SimpleNamespace(conn_type="redshift"), speaks) == "redshift"
-    assert dialect(SimpleNamespace(conn_type="http"), speaks) == "postgres"
-    assert dialect(SimpleNamespace(conn_type="http"), None) == "http"
-    assert dialect(None, speaks) == "postgres"
+    assert sql_dialect(SimpleNamespace(conn_type="redshift"), speaks) == "redshift"
+    assert sql_dialect(SimpleNamespace(conn_type="http"), speaks) == "postgres"
+    assert sql_dialect(SimpleNamespace(conn_type="http"), None) == "http"
+    assert sql_dialect(None, speaks) == "postgres"
     clickhouse = type("ClickHouseDbApiHook", (), {})()
-    assert dialect(SimpleNamespace(conn_type="http"), clickhouse) == "clickhouse"
-    assert place(SimpleNamespace(conn_type="http", login="bob", schema=None), clickhouse) == Place(
-        None, "default", "bob"
-    )
+    assert sql_dialect(SimpleNamespace(conn_type="http"), clickhouse) == "clickhouse"
+    assert connection_context(
+        SimpleNamespace(conn_type="http", login="bob", schema=None), clickhouse
+    ) == ConnectionContext(None, "default", "bob")
 
 
 def test_an_operators_word_is_taken() -> None:
     """What an operator says of its connection is not interpreted any further."""
-    stated = StatedConnection(conn_type="athena", schema="s", user="u")
-    assert place(stated, None) == Place(None, "s", "u")
-    assert dialect(stated, None) == "athena"
+    stated = DeclaredConnection(conn_type="athena", schema="s", user="u")
+    assert connection_context(stated, None) == ConnectionContext(None, "s", "u")
+    assert sql_dialect(stated, None) == "athena"
 
 
 def test_contexts_go_before_what_was_found() -> None:
     """A connection's id goes before its type; null leaves a field out; what is not named stays."""
-    found = Place("hive", "gold", "bob")
+    found = ConnectionContext("hive", "gold", "bob")
     contexts = {"trino": {"catalog": "lake", "user": "etl"}, "prod": {"catalog": "prod", "schema": None}}
-    assert override(found, contexts, "prod", "trino") == Place("prod", None, "etl")
-    assert override(found, contexts, "dev", "trino") == Place("lake", "gold", "etl")
-    assert override(found, contexts, None, None) == found
-    assert override(found, {}, "prod", "trino") == found
+    assert apply_overrides(found, contexts, "prod", "trino") == ConnectionContext("prod", None, "etl")
+    assert apply_overrides(found, contexts, "dev", "trino") == ConnectionContext("lake", "gold", "etl")
+    assert apply_overrides(found, contexts, None, None) == found
+    assert apply_overrides(found, {}, "prod", "trino") == found
 
 
 @pytest.mark.parametrize("extra", [{}, {"database": "other"}, {"user": "alice"}, {"database": "o", "user": "a"}])
@@ -211,7 +247,7 @@ def test_redshift_is_told_what_its_hook_tells_the_driver(
     hook = hooks.RedshiftSQLHook()
     monkeypatch.setattr(hook, "get_connection", lambda _id: held)
     hook.get_conn()
-    assert place(held, hook) == Place(told["database"], None, told["user"])
+    assert connection_context(held, hook) == ConnectionContext(told["database"], None, told["user"])
 
 
 def test_a_real_hook_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +255,7 @@ def test_a_real_hook_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None
     hooks = pytest.importorskip("airflow.providers.postgres.hooks.postgres")
     monkeypatch.setenv("AIRFLOW_CONN_PG", "postgres://bob:s3cret@nowhere/lake")
     hook = hooks.PostgresHook(postgres_conn_id="pg")
-    assert place(hook.connection, hook) == Place("lake", None, "bob")
-    assert dialect(hook.connection, hook) == "postgres"
+    assert connection_context(hook.connection, hook) == ConnectionContext("lake", None, "bob")
+    assert sql_dialect(hook.connection, hook) == "postgres"
     hook = hooks.PostgresHook(postgres_conn_id="pg", database="other")
-    assert place(hook.connection, hook) == Place("other", None, "bob")
+    assert connection_context(hook.connection, hook) == ConnectionContext("other", None, "bob")

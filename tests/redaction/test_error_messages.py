@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, strategies as st
 
-from airflow_provider_ryft.redaction.error_messages import discreet, unrepeated
+from airflow_provider_ryft.redaction.error_messages import remove_literals, strip_quoted_values
 
 DISCREET = [
     ('relation "secret" does not exist', "relation …"),
@@ -30,20 +30,20 @@ DISCREET = [
 @pytest.mark.parametrize(("message", "expected"), DISCREET)
 def test_discreet(message: str, expected: str) -> None:
     """What a message quotes goes, and so does all after a quote that has no end."""
-    assert discreet(message) == expected
+    assert strip_quoted_values(message) == expected
 
 
 @given(st.text(), st.sampled_from("'\"`"), st.text())
 def test_nothing_in_quotes_is_left(before: str, quote: str, after: str) -> None:
     """A text in quotes never passes, whatever is around it."""
-    assert "a-secret" not in discreet(f"{before}{quote}a-secret{quote}{after}")
+    assert "a-secret" not in strip_quoted_values(f"{before}{quote}a-secret{quote}{after}")
 
 
 @given(st.text())
 def test_discretion_can_be_repeated(message: str) -> None:
     """Telling a message discreetly a second time takes nothing more away."""
-    once = discreet(message)
-    assert discreet(once) == once.strip().partition("\n")[0]
+    once = strip_quoted_values(message)
+    assert strip_quoted_values(once) == once.strip().partition("\n")[0]
 
 
 REPEATED = [
@@ -65,7 +65,7 @@ REPEATED = [
 @pytest.mark.parametrize(("message", "literals", "expected"), REPEATED)
 def test_what_a_message_repeats_is_replaced(message: str, literals: list[str], expected: str) -> None:
     """With quotes or without, whole or in part; what is in no literal stays."""
-    assert unrepeated(message, literals) == expected
+    assert remove_literals(message, literals) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_a_message_repeats_is_replaced(message: str, literals: list[str], e
 )
 def test_a_message_may_repeat_what_it_alone_can_spell(literal: str) -> None:
     """Letters that are written as numbers cannot be compared with anything."""
-    assert unrepeated("no sekret", [literal]) is None
+    assert remove_literals("no sekret", [literal]) is None
 
 
 # What stands for a literal may look like a part of one.
@@ -85,5 +85,5 @@ CONTENTS = st.text(min_size=3).filter(lambda text: text.strip() == text and "?" 
 @given(st.text(), CONTENTS, st.text())
 def test_no_literal_is_left_in_a_message(before: str, content: str, after: str) -> None:
     """Wherever it stands."""
-    left = unrepeated(f"{before}{content}{after}", [f"'{content}'"])
+    left = remove_literals(f"{before}{content}{after}", [f"'{content}'"])
     assert left is None or content not in left

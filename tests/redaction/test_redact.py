@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_ryft.redaction import redact as redact_module
-from airflow_provider_ryft.redaction.redact import MARGIN, MaskingError, redact, redact_head
+from airflow_provider_ryft.redaction.redact import MARGIN, MaskingError, redact, redact_prefix
 
 SECRET = "hunter2-hunter2"
 
@@ -99,7 +99,7 @@ def test_what_is_not_a_masked_text_does_not_pass(monkeypatch: pytest.MonkeyPatch
             raise result
         return result
 
-    monkeypatch.setattr(redact_module.Known, "masks", [fail])
+    monkeypatch.setattr(redact_module.KnownSecrets, "masks", [fail])
     with pytest.raises(MaskingError, match="masker"):
         redact("a")
 
@@ -155,7 +155,7 @@ def test_a_secret_is_found_however_it_is_written(masker: Callable[[str], None], 
     masker(secret)
     written = WRITTEN[way](secret)
     assert redact(f"ALTER USER x PASSWORD '{written}'") == "ALTER USER x PASSWORD '***'"
-    assert redact_head(f"[{written}]", 1_000)[:2] == ("[***]", True)
+    assert redact_prefix(f"[{written}]", 1_000)[:2] == ("[***]", True)
 
 
 def test_what_psycopg_writes_is_found(masker: Callable[[str], None]) -> None:
@@ -196,7 +196,7 @@ def test_a_secret_that_becomes_known_is_found_in_all_its_ways(masker: Callable[[
 def test_an_escaped_secret_with_a_quote_is_told(masker: Callable[[str], None]) -> None:
     """It takes quotes with it, as one that is not escaped does."""
     masker("it's-secret")
-    assert redact_head("select 'it''s-secret'", 1_000) == ("select '***'", True, True)
+    assert redact_prefix("select 'it''s-secret'", 1_000) == ("select '***'", True, True)
 
 
 def test_most_secrets_are_written_in_one_way() -> None:
@@ -242,7 +242,7 @@ def test_thousands_of_secrets_are_read_once(masker: Callable[[str], None]) -> No
 def test_no_secret_survives_by_being_cut(position: int, size: int) -> None:
     """Wherever a secret is, what is left of the text holds no piece of it."""
     text = "x" * position + SECRET + "x" * size
-    head = redact_head(text, 1_000).text[:1_000]
+    head = redact_prefix(text, 1_000).text[:1_000]
     assert "hunter" not in head
     assert "2-h" not in head
 
@@ -252,26 +252,26 @@ def test_no_secret_survives_at_the_very_end_of_what_is_looked_at(offset: int) ->
     """Other secrets before it draw the half of one that is cut towards the beginning."""
     size = 1_000 + MARGIN + offset
     filled = (f"{SECRET} " * (size // (len(SECRET) + 1) + 1))[:size]
-    head = redact_head(filled[: filled.rfind(" ") + 1].ljust(size) + SECRET + " the end" * 9_999, 1_000)
+    head = redact_prefix(filled[: filled.rfind(" ") + 1].ljust(size) + SECRET + " the end" * 9_999, 1_000)
     assert head.text.replace("*** ", "").strip() == ""
     assert head.had_secret
 
 
 def test_a_short_text_is_its_own_head() -> None:
     """What is short enough is masked, and complete."""
-    assert redact_head("select 1", 1_000) == ("select 1", False, False)
-    assert redact_head(f"select '{SECRET}'", 1_000) == ("select '***'", True, False)
+    assert redact_prefix("select 1", 1_000) == ("select 1", False, False)
+    assert redact_prefix(f"select '{SECRET}'", 1_000) == ("select '***'", True, False)
 
 
 def test_a_secret_with_a_quote_is_told(masker: Callable[[str], None]) -> None:
     """Without it, what was a literal may look like code."""
     masker("it's-secret")
-    assert redact_head("select it's-secret', 'x'", 1_000) == ("select ***', 'x'", True, True)
+    assert redact_prefix("select it's-secret', 'x'", 1_000) == ("select ***', 'x'", True, True)
 
 
 def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The masker is not asked about more of a text than its beginning."""
     asked: list[int] = []
-    monkeypatch.setattr(redact_module.Known, "masks", [lambda text: (asked.append(len(text)), text)[1]])
-    redact_head("x" * 50_000_000, 1_000)
+    monkeypatch.setattr(redact_module.KnownSecrets, "masks", [lambda text: (asked.append(len(text)), text)[1]])
+    redact_prefix("x" * 50_000_000, 1_000)
     assert asked == [1_000 + MARGIN]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from airflow_provider_ryft.sandbox.page import render
-from airflow_provider_ryft.sandbox.store import Delivery
+from airflow_provider_ryft.sandbox.store import StoredQuery
 from support.strategies import VALID, changed, payloads
 
 URL = "http://127.0.0.1:8089"
@@ -46,7 +46,7 @@ class Reader(HTMLParser):
 
 
 def page(*records: dict[str, Any], tag: str = "", state: str = "", total: int | None = None, **more: Any) -> Reader:
-    deliveries = [Delivery(number, "2026-03-10T12:00:01.000Z", record) for number, record in enumerate(records, 1)]
+    deliveries = [StoredQuery(number, "2026-03-10T12:00:01.000Z", record) for number, record in enumerate(records, 1)]
     return Reader(render(deliveries, len(records) if total is None else total, tag=tag, state=state, url=URL, **more))
 
 

@@ -21,7 +21,7 @@ from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
-from airflow_provider_ryft.shipping.shipper import Shipped, flush, ship
+from airflow_provider_ryft.shipping.shipper import ShippingResult, flush_journal, ship_outbox
 from support.outboxes import PLACES, FailingDisk, Killed, ids_on_disk, line, on_disk
 
 TESTS = Path(__file__).parents[1]
@@ -83,7 +83,7 @@ class TestShip:
     """Sends what waits."""
 
     def test_nothing_asks_nobody(self, outbox: Outbox) -> None:
-        assert ship(outbox, forbidden, deadline=5) == Shipped(seconds=pytest.approx(0, abs=5))
+        assert ship_outbox(outbox, forbidden, deadline=5) == ShippingResult(seconds=pytest.approx(0, abs=5))
         assert not os.path.exists(outbox.path)
 
     def test_the_oldest_first_and_several_segments_in_one_request(
@@ -91,7 +91,7 @@ class TestShip:
     ) -> None:
         for number in range(10):
             leave(outbox, f"{number}-a", f"{number}-b")
-        shipped = ship(outbox, connect, deadline=5)
+        shipped = ship_outbox(outbox, connect, deadline=5)
         assert (shipped.accepted, shipped.requests, shipped.problem) == (20, 1, "")
         assert shipped.bytes == sandbox.requests[0].length
         assert received(sandbox) == [f"{number}-{letter}" for number in range(10) for letter in "ab"]
@@ -101,7 +101,7 @@ class TestShip:
     def test_every_byte_as_it_was_written(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         text = "SELECT 'ü🦆', '\r\n\t\x00', \"x\\y\" -- \u2028"
         leave(outbox, "a", text=text)
-        ship(outbox, connect, deadline=5)
+        ship_outbox(outbox, connect, deadline=5)
         assert sandbox.records()[0]["query"] == text
         assert sandbox.requests[0].length == len(line("a", text=text)) + 2
 
@@ -110,7 +110,7 @@ class TestShip:
         journal = journal_of(Outbox(outbox.path, disk=disk), "a")
         journal.begin("b", line("b", interrupted=True))
         disk.kill()
-        assert ship(outbox, connect, deadline=5).accepted == 2
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 2
         assert [(one["queryId"], one["queryState"]) for one in sandbox.records()] == [
             ("a", "FINISHED"),
             ("b", "FAILED"),
@@ -121,16 +121,16 @@ class TestShip:
     ) -> None:
         for number in range(4):
             leave(outbox, *(f"{number}-{letter}" for letter in "abc"))
-        shipped = ship(outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=7), deadline=5)
+        shipped = ship_outbox(outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=7), deadline=5)
         assert (shipped.accepted, shipped.requests) == (12, 2)
         leave(outbox, *(f"4-{letter}" for letter in "abcde"))
-        shipped = ship(outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=2), deadline=5)
+        shipped = ship_outbox(outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=2), deadline=5)
         assert (shipped.accepted, shipped.requests) == (5, 3)
 
     def test_more_segments_than_may_be_open(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         for number in range(200):
             leave(outbox, f"q{number}")
-        shipped = ship(outbox, connect, deadline=30)
+        shipped = ship_outbox(outbox, connect, deadline=30)
         assert (shipped.accepted, shipped.requests) == (200, 4)
         assert len(set(received(sandbox))) == 200
 
@@ -143,7 +143,7 @@ class TestShip:
                     leave(outbox, "late")
                 return super().push_lines(lines, deadline=deadline)
 
-        assert ship(outbox, lambda: Late(token, base_url=sandbox.url), deadline=5).accepted == 2
+        assert ship_outbox(outbox, lambda: Late(token, base_url=sandbox.url), deadline=5).accepted == 2
 
     def test_what_was_accepted_before_the_server_failed_is_not_sent_again(
         self, outbox: Outbox, sandbox: Sandbox, token: str
@@ -151,12 +151,12 @@ class TestShip:
         leave(outbox, "a", "b", "c")
         sandbox.faults.set(Fault(delay=0.0, times=1), OVERLOADED)
         small = lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=2)  # noqa: E731
-        shipped = ship(outbox, small, deadline=5)
+        shipped = ship_outbox(outbox, small, deadline=5)
         assert shipped.accepted == 2
         assert "503" in shipped.problem
         assert on_disk(outbox.path)["ready"] == [line("c")]
         sandbox.faults.set()
-        assert ship(outbox, small, deadline=5, force=True).accepted == 1
+        assert ship_outbox(outbox, small, deadline=5, force=True).accepted == 1
         assert received(sandbox) == ["a", "b", "c"]
 
     def test_stops_at_its_deadline(self, outbox: Outbox, sandbox: Sandbox, token: str) -> None:
@@ -164,13 +164,13 @@ class TestShip:
             leave(outbox, f"q{number}")
         sandbox.faults.set(Fault(delay=0.5))
         one_by_one = lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=1)  # noqa: E731
-        shipped = ship(outbox, one_by_one, deadline=1.6)
+        shipped = ship_outbox(outbox, one_by_one, deadline=1.6)
         assert shipped.requests < 5
         assert shipped.accepted + len(ids_on_disk(outbox.path, "ready")) == 5
 
     def test_begins_nothing_that_it_could_not_end(self, outbox: Outbox) -> None:
         leave(outbox, "a")
-        assert ship(outbox, forbidden, deadline=0.1).requests == 0
+        assert ship_outbox(outbox, forbidden, deadline=0.1).requests == 0
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
 
     def test_an_answer_that_was_lost_means_the_same_ids_again(
@@ -178,7 +178,7 @@ class TestShip:
     ) -> None:
         leave(outbox, "a", "b")
         sandbox.faults.set(Fault(reset="stored", times=1))
-        assert ship(outbox, connect, deadline=5).accepted == 2
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 2
         assert received(sandbox) == ["a", "b", "a", "b"]
         assert not ids_on_disk(outbox.path)
 
@@ -190,7 +190,7 @@ class TestShip:
         failing = Outbox(outbox.path, disk=disk)
         failing.ready()
         disk.refuses_with = 30
-        shipped = ship(failing, connect, deadline=5)
+        shipped = ship_outbox(failing, connect, deadline=5)
         assert shipped.accepted == 0
         assert "Read-only file system" in shipped.problem
         assert received(sandbox) == []
@@ -203,14 +203,14 @@ class TestAnswers:
     def test_later(self, outbox: Outbox, sandbox: Sandbox, connect: Connect, clock: Clock) -> None:
         leave(outbox, "a")
         sandbox.faults.set(OVERLOADED)
-        assert "503" in ship(outbox, connect, deadline=5).problem
+        assert "503" in ship_outbox(outbox, connect, deadline=5).problem
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
-        assert "503" in ship(outbox, forbidden, deadline=5).problem, "left alone, as it wished"
+        assert "503" in ship_outbox(outbox, forbidden, deadline=5).problem, "left alone, as it wished"
         clock.now += 61
-        assert ship(outbox, connect, deadline=5).requests == 1
+        assert ship_outbox(outbox, connect, deadline=5).requests == 1
         sandbox.faults.set()
         clock.now += 61
-        assert ship(outbox, connect, deadline=5).accepted == 1
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 1
         assert outbox.stats().opens_in == 0
 
     def test_a_wish_of_hours_is_not_granted(
@@ -218,24 +218,24 @@ class TestAnswers:
     ) -> None:
         leave(outbox, "a")
         sandbox.faults.set(Fault(status=429, retry_after="86400", times=1))
-        ship(outbox, connect, deadline=5)
+        ship_outbox(outbox, connect, deadline=5)
         assert outbox.stats().opens_in == pytest.approx(900, abs=1)
         clock.now += 901
-        assert ship(outbox, connect, deadline=5).accepted == 1
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 1
 
     def test_the_breaker_keeps_an_outage_from_costing_each_task_its_deadline(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect, clock: Clock
     ) -> None:
         sandbox.faults.set(Fault(status=503, retry_after="20"))
         for number in range(3):
-            flush(outbox, journal_of(outbox, f"q{number}"), connect, deadline=5)
+            flush_journal(outbox, journal_of(outbox, f"q{number}"), connect, deadline=5)
             clock.now += 21
         assert len(sandbox.requests) == 3
         for number in range(3, 20):
-            flush(outbox, journal_of(outbox, f"q{number}"), forbidden, deadline=5)
+            flush_journal(outbox, journal_of(outbox, f"q{number}"), forbidden, deadline=5)
         sandbox.faults.set()
         clock.now += 31
-        shipped = flush(outbox, journal_of(outbox, "last"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "last"), connect, deadline=5)
         assert shipped.accepted == 21
         assert len(received(sandbox)) == 21
         assert not ids_on_disk(outbox.path)
@@ -243,31 +243,31 @@ class TestAnswers:
     def test_a_person_may_insist(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         leave(outbox, "a")
         sandbox.faults.set(Fault(status=401, times=1))
-        ship(outbox, connect, deadline=5)
-        assert ship(outbox, forbidden, deadline=5).accepted == 0
-        assert ship(outbox, connect, deadline=5, force=True).accepted == 1
+        ship_outbox(outbox, connect, deadline=5)
+        assert ship_outbox(outbox, forbidden, deadline=5).accepted == 0
+        assert ship_outbox(outbox, connect, deadline=5, force=True).accepted == 1
 
     @pytest.mark.parametrize("status", [401, 403, 404, 405, 410, 302, 501])
     def test_misconfigured(self, outbox: Outbox, sandbox: Sandbox, connect: Connect, clock: Clock, status: int) -> None:
         leave(outbox, "a")
         leave(outbox, "b")
         sandbox.faults.set(Fault(status=status))
-        shipped = ship(outbox, connect, deadline=5)
+        shipped = ship_outbox(outbox, connect, deadline=5)
         assert str(status) in shipped.problem
         assert len(sandbox.requests) == 1, "nothing hammers"
         assert ids_on_disk(outbox.path, "ready") == {"a": 1, "b": 1}
         clock.now += 890
-        assert str(status) in ship(outbox, forbidden, deadline=5).problem
+        assert str(status) in ship_outbox(outbox, forbidden, deadline=5).problem
         clock.now += 11
         sandbox.faults.set()
-        assert ship(outbox, connect, deadline=5).accepted == 2
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 2
 
     def test_refused(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture
     ) -> None:
         leave(outbox, "good", "bad")
         sandbox.faults.set(Fault(refuse="^bad$"))
-        shipped = ship(outbox, connect, deadline=5)
+        shipped = ship_outbox(outbox, connect, deadline=5)
         assert (shipped.accepted, shipped.refused, shipped.problem) == (1, 1, "")
         (letter,) = outbox.dead_letters()
         assert letter.line == line("bad")
@@ -283,7 +283,7 @@ class TestAnswers:
         os.rmdir(os.path.join(outbox.path, "dead"))
         Path(outbox.path, "dead").write_text("a file in its place")
         sandbox.faults.set(Fault(refuse="^bad$"))
-        shipped = ship(outbox, connect, deadline=5)
+        shipped = ship_outbox(outbox, connect, deadline=5)
         assert (shipped.accepted, shipped.refused) == (1, 0)
         assert ids_on_disk(outbox.path, "ready") == {"bad": 1}
         assert received(sandbox) == ["good"]
@@ -291,18 +291,18 @@ class TestAnswers:
     def test_too_large(self, outbox: Outbox, sandbox: Sandbox, token: str, connect: Connect) -> None:
         leave(outbox, *(f"q{number:02}" for number in range(20)))
         sandbox.faults.set(Fault(max_bytes=1_000))
-        assert ship(outbox, connect, deadline=5).accepted == 20
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 20
         before = sandbox.statuses()[HTTPStatus.REQUEST_ENTITY_TOO_LARGE]
         assert before > 0
         leave(outbox, *(f"r{number:02}" for number in range(20)))
-        assert ship(outbox, connect, deadline=5).accepted == 20
+        assert ship_outbox(outbox, connect, deadline=5).accepted == 20
         assert sandbox.statuses()[HTTPStatus.REQUEST_ENTITY_TOO_LARGE] == before, "the next sender knows the limit"
         assert sorted(received(sandbox)) == sorted(f"{letter}{number:02}" for letter in "qr" for number in range(20))
 
     def test_no_answer(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         leave(outbox, "a")
         sandbox.faults.set(Fault(hang=True))
-        shipped = ship(outbox, connect, deadline=3)
+        shipped = ship_outbox(outbox, connect, deadline=3)
         assert "did not answer" in shipped.problem
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
         assert outbox.state.read().breaker.failures == 1
@@ -312,7 +312,7 @@ class TestAnswers:
     ) -> None:
         leave(outbox, "a")
         sandbox.faults.set(Fault(hang=True))
-        assert ship(outbox, connect, deadline=1.1).requests == 1
+        assert ship_outbox(outbox, connect, deadline=1.1).requests == 1
         assert outbox.state.read().breaker.failures == 0
 
     @pytest.mark.parametrize("error", [ConfigurationError("The token is empty."), RuntimeError("s3cret of a backend")])
@@ -322,7 +322,7 @@ class TestAnswers:
         def fails() -> IngestClient:
             raise error
 
-        shipped = ship(outbox, fails, deadline=5)
+        shipped = ship_outbox(outbox, fails, deadline=5)
         assert ("The token is empty." if isinstance(error, ConfigurationError) else "RuntimeError") in shipped.problem
         assert "s3cret" not in shipped.problem
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
@@ -336,7 +336,9 @@ class TestAnswers:
             def push_lines(self, lines: Any, *, deadline: float | None = None) -> Any:
                 raise ZeroDivisionError
 
-        assert "ZeroDivisionError" in ship(outbox, lambda: Broken(token, base_url=sandbox.url), deadline=5).problem
+        assert (
+            "ZeroDivisionError" in ship_outbox(outbox, lambda: Broken(token, base_url=sandbox.url), deadline=5).problem
+        )
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
 
     def test_an_interrupt_gives_back_what_was_claimed(self, outbox: Outbox, sandbox: Sandbox, token: str) -> None:
@@ -347,7 +349,7 @@ class TestAnswers:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            ship(outbox, lambda: Interrupted(token, base_url=sandbox.url), deadline=5)
+            ship_outbox(outbox, lambda: Interrupted(token, base_url=sandbox.url), deadline=5)
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
 
 
@@ -358,7 +360,7 @@ class TestDoubt:
         for number in range(3):
             leave(outbox, f"{number}-a", f"{number}-b")
         sandbox.faults.set(Fault(refuse=".*"))
-        shipped = ship(outbox, connect, deadline=5)
+        shipped = ship_outbox(outbox, connect, deadline=5)
         assert shipped.refused == shipped.accepted == 0
         assert "Nothing was dropped" in shipped.problem
         assert len(ids_on_disk(outbox.path, "ready")) == 6
@@ -371,7 +373,9 @@ class TestDoubt:
         leave(outbox, *(f"bad{number}" for number in range(20, 40)))
         leave(outbox, *(f"good{number}" for number in range(20)))
         sandbox.faults.set(Fault(refuse="^bad"))
-        shipped = ship(outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=20), deadline=20)
+        shipped = ship_outbox(
+            outbox, lambda: IngestClient(token, base_url=sandbox.url, max_batch_count=20), deadline=20
+        )
         assert (shipped.accepted, shipped.refused, shipped.problem) == (20, 40, "")
         assert len(received(sandbox)) == len(set(received(sandbox))) == 20
         assert ids_on_disk(outbox.path) == ids_on_disk(outbox.path, "dead")
@@ -383,20 +387,20 @@ class TestFlush:
     def test_without_queries_does_nothing(self, outbox: Outbox) -> None:
         leave(outbox, "earlier")
         before = sorted(Path(outbox.path).rglob("*"))
-        assert flush(outbox, outbox.journal(), forbidden, deadline=5).accepted == 0
+        assert flush_journal(outbox, outbox.journal(), forbidden, deadline=5).accepted == 0
         assert sorted(Path(outbox.path).rglob("*")) == before
 
     def test_delivers_in_one_request_and_leaves_no_file(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect
     ) -> None:
-        shipped = flush(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
         assert (shipped.accepted, shipped.kept, shipped.lost, shipped.requests) == (2, 0, 0, 1)
         assert received(sandbox) == ["a", "b"]
         assert [os.listdir(Path(outbox.path, place)) for place in PLACES] == [[], [], [], []]
 
     def test_then_sends_what_earlier_tasks_left(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         leave(outbox, "earlier")
-        assert flush(outbox, journal_of(outbox, "a"), connect, deadline=5).accepted == 2
+        assert flush_journal(outbox, journal_of(outbox, "a"), connect, deadline=5).accepted == 2
         assert received(sandbox) == ["a", "earlier"]
 
     def test_keeps_what_the_server_does_not_take_and_leaves_the_rest_alone(
@@ -404,7 +408,7 @@ class TestFlush:
     ) -> None:
         leave(outbox, "earlier")
         sandbox.faults.set(OVERLOADED)
-        shipped = flush(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
         assert (shipped.accepted, shipped.kept, shipped.requests) == (0, 2, 1)
         assert "503" in shipped.problem
         assert ids_on_disk(outbox.path, "ready") == {"earlier": 1, "a": 1, "b": 1}
@@ -414,19 +418,19 @@ class TestFlush:
     ) -> None:
         journal = journal_of(outbox, *(f"q{number}" for number in range(1_000)))
         assert journal.lines() == []
-        shipped = flush(outbox, journal, connect, deadline=20, leftovers=20)
+        shipped = flush_journal(outbox, journal, connect, deadline=20, leftovers=20)
         assert (shipped.accepted, shipped.kept) == (1_000, 0)
         assert len(set(received(sandbox))) == 1_000
 
     def test_what_still_runs_is_kept_as_interrupted(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         journal = journal_of(outbox, "a")
         journal.begin("b", line("b", interrupted=True))
-        assert flush(outbox, journal, connect, deadline=5).accepted == 2
+        assert flush_journal(outbox, journal, connect, deadline=5).accepted == 2
         assert [one["queryState"] for one in sandbox.records()] == ["FINISHED", "FAILED"]
 
     def test_buries_what_is_refused(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         sandbox.faults.set(Fault(refuse="^bad$"))
-        shipped = flush(outbox, journal_of(outbox, "bad", "good"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "bad", "good"), connect, deadline=5)
         assert (shipped.accepted, shipped.refused, shipped.kept) == (1, 1, 0)
         assert ids_on_disk(outbox.path) == ids_on_disk(outbox.path, "dead") == {"bad": 1}
 
@@ -434,8 +438,11 @@ class TestFlush:
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect
     ) -> None:
         sandbox.faults.set(Fault(refuse="^bad"))
-        assert "Nothing was dropped" in flush(outbox, journal_of(outbox, "bad1", "bad2"), connect, deadline=5).problem
-        shipped = flush(outbox, journal_of(outbox, "good"), connect, deadline=5)
+        assert (
+            "Nothing was dropped"
+            in flush_journal(outbox, journal_of(outbox, "bad1", "bad2"), connect, deadline=5).problem
+        )
+        shipped = flush_journal(outbox, journal_of(outbox, "good"), connect, deadline=5)
         assert (shipped.accepted, shipped.refused) == (1, 2)
         assert ids_on_disk(outbox.path) == {"bad1": 1, "bad2": 1}
 
@@ -446,7 +453,7 @@ class TestFlush:
         disk = FailingDisk()
         disk.refuses_with = reason
         outbox = Outbox(tmp_path / "outbox", disk=disk)
-        shipped = flush(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
         assert (shipped.accepted, shipped.lost) == (2, 0)
         assert received(sandbox) == ["a", "b"]
         assert len(caplog.records) == 1
@@ -458,7 +465,7 @@ class TestFlush:
         disk.refuses_with = 28
         sandbox.faults.set(OVERLOADED)
         outbox = Outbox(tmp_path / "outbox", disk=disk)
-        shipped = flush(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
+        shipped = flush_journal(outbox, journal_of(outbox, "a", "b"), connect, deadline=5)
         assert (shipped.accepted, shipped.kept, shipped.lost) == (0, 0, 2)
         assert "2 queries are lost" in caplog.text
 
@@ -476,7 +483,7 @@ class TestFlush:
 
         def abandoned() -> None:
             with pytest.raises(Killed):
-                flush(dying, journal, connect, deadline=1.5)
+                flush_journal(dying, journal, connect, deadline=1.5)
 
         thread = threading.Thread(target=abandoned)
         thread.start()
@@ -484,14 +491,14 @@ class TestFlush:
         disk.kill()
         thread.join()
         hanging.faults.set()
-        assert ship(Outbox(tmp_path / "outbox"), connect, deadline=5).accepted == 2
+        assert ship_outbox(Outbox(tmp_path / "outbox"), connect, deadline=5).accepted == 2
         assert received(hanging) == ["a", "b"]
 
     def test_the_token_is_in_no_file(self, outbox: Outbox, sandbox: Sandbox, token: str) -> None:
         sandbox.faults.set(Fault(status=401, body=f"{token} is not valid"))
-        flush(outbox, journal_of(outbox, "a"), lambda: IngestClient(token, base_url=sandbox.url), deadline=5)
+        flush_journal(outbox, journal_of(outbox, "a"), lambda: IngestClient(token, base_url=sandbox.url), deadline=5)
         sandbox.faults.set(Fault(status=400, body=f"{token} is not valid"))
-        ship(outbox, lambda: IngestClient(token, base_url=sandbox.url), deadline=5, force=True)
+        ship_outbox(outbox, lambda: IngestClient(token, base_url=sandbox.url), deadline=5, force=True)
         contents = b"".join(file.read_bytes() for file in Path(outbox.path).rglob("*") if file.is_file())
         assert b"is not valid" in contents
         assert token.encode() not in contents

@@ -381,7 +381,7 @@ def _count_steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
     grammar = tokenizer._grammar
 
-    def counting_grammar(lexicon: tokenizer.Lexicon) -> Any:
+    def counting_grammar(lexicon: tokenizer.LexicalRules) -> Any:
         match_at, forms = grammar(lexicon)
         return counted(match_at), [(kind, pattern, close and counted(close)) for kind, pattern, close in forms]
 

@@ -18,7 +18,7 @@ from airflow_provider_ryft.sql.first_word import settled_by_first_word
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 from airflow_provider_ryft.sql.statement_rules import type_of
-from airflow_provider_ryft.sql.tokenizer import readings
+from airflow_provider_ryft.sql.tokenizer import possible_rules
 from support.services import require
 
 SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryType.DESCRIBE, QueryType.INSERT
@@ -424,7 +424,7 @@ DIALECTS = st.sampled_from(
 @given(TEXTS, DIALECTS)
 def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
     seen = settled_by_first_word(sql, dialect)
-    read = {type_of(sql, lexicon, dialect, module.MAX_TOKENS) for lexicon in readings(sql, dialect)}
+    read = {type_of(sql, lexicon, dialect, module.MAX_TOKENS) for lexicon in possible_rules(sql, dialect)}
     assert seen is None or {seen} == read
 
 

@@ -24,23 +24,23 @@ class Remembering:
         self.ended: list[Statement] = []
         self.first_texts: list[str] = []
 
-    def begin(self, statement: Statement) -> None:
+    def on_start(self, statement: Statement) -> None:
         assert statement.duration_ms is None
         assert statement.error is None
         self.began.append(statement)
         self.first_texts.append(statement.text)
 
-    def end(self, statement: Statement) -> None:
+    def on_end(self, statement: Statement) -> None:
         assert any(statement is begun for begun in self.began)
         assert not any(statement is ended for ended in self.ended)
         assert statement.duration_ms is not None
         assert statement.duration_ms >= 0
         self.ended.append(statement)
 
-    def prepare(self) -> None:
+    def on_hook_created(self) -> None:
         pass
 
-    def drop(self, statement: Statement) -> None:
+    def on_discard(self, statement: Statement) -> None:
         assert statement not in self.ended
         self.first_texts.pop(self.began.index(statement))
         self.began.remove(statement)

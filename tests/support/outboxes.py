@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query
 from airflow_provider_ryft.outbox.dead_letters import DeadLetter
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.records import replay
 
 PLACES = ("open", "ready", "claimed", "dead")
@@ -58,7 +58,7 @@ class Killed(BaseException):
     """The process is dead; nothing of it runs any more."""
 
 
-class FailingDisk(Disk):
+class FailingDisk(FileSystem):
     """A disk in a process that can be killed at any of its steps, and that may stop to write.
 
     A killed process holds no lock, and does nothing any more, whatever its code still says.
@@ -105,7 +105,7 @@ class FailingDisk(Disk):
 
 
 def _through_step(name: str) -> Any:
-    original = getattr(Disk, name)
+    original = getattr(FileSystem, name)
 
     def method(self: FailingDisk, *args: Any, **options: Any) -> Any:
         return self.step(name, args, lambda: original(self, *args, **options))
