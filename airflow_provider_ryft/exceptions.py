@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import PushResult
+    from airflow_provider_ryft.results import PushResult
 
 
 class RyftError(Exception):

@@ -14,7 +14,6 @@ from airflow_provider_ryft.get_provider_info import get_provider_info
 from airflow_provider_ryft.ingest.client import (
     DEFAULT_BASE_URL,
     IngestClient,
-    PushResult,
     ResponseClass,
     classify_status,
     explain,
@@ -22,6 +21,7 @@ from airflow_provider_ryft.ingest.client import (
 from airflow_provider_ryft.ingest.fields import near
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.transport import NoResponseError, Response
+from airflow_provider_ryft.results import PushResult
 
 _TEST_SECONDS = 15.0
 

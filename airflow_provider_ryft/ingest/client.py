@@ -11,12 +11,10 @@ The API's page promises a 200 for what was accepted and nothing else, so every a
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import accumulate
 from types import TracebackType
@@ -31,6 +29,7 @@ from airflow_provider_ryft.exceptions import (
 )
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.transport import NoResponseError, Response, SecretStr, Transport
+from airflow_provider_ryft.results import PushResult, RefusedQuery
 
 PATH = "/ingest/push/queries"
 DEFAULT_BASE_URL = "https://ingest.ryft.io"
@@ -63,50 +62,6 @@ def classify_status(status: int) -> ResponseClass:
     if status in _REFUSED:
         return ResponseClass.REFUSED
     return ResponseClass.TOO_LARGE if status == _TOO_LARGE else ResponseClass.MISCONFIGURED
-
-
-@dataclass(frozen=True)
-class RefusedQuery:
-    """A query that the server will not take.
-
-    :param line: the query as it was sent
-    :param status: the HTTP status of the answer
-    :param message: the server's words, shortened
-    """
-
-    line: bytes = field(repr=False)
-    status: int
-    message: str
-
-    @property
-    def query(self) -> Query:
-        """The query itself."""
-        return Query.from_payload(json.loads(self.line))
-
-    @property
-    def query_id(self) -> str:
-        """The query's id."""
-        return str(json.loads(self.line)["queryId"])
-
-
-@dataclass
-class PushResult:
-    """What became of the queries of a push.
-
-    :param accepted: how many the server took
-    :param refused: those that it will not take
-    :param requests: how many HTTP requests were sent
-    :param retries: how many of them repeated an earlier one
-    :param bytes: how many bytes of JSON they carried
-    :param seconds: how long it took, waits included
-    """
-
-    accepted: int = 0
-    refused: list[RefusedQuery] = field(default_factory=list)
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
 
 
 class IngestClient:

@@ -25,7 +25,7 @@ from airflow_provider_ryft.shipping.shipper import ship_outbox
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ryft.ingest.client import PushResult
+    from airflow_provider_ryft.results import PushResult
 
 # Root of the ids of queries that came without one. Never change it: a retry must find the ids of the first try.
 _NAMESPACE = uuid.UUID("5d1c0bb2-3a0e-5f0f-9a3b-6f1d8a4f2c11")

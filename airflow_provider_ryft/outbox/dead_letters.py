@@ -12,7 +12,7 @@ from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, OutboxDirec
 from airflow_provider_ryft.outbox.records import SegmentName
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import RefusedQuery
+    from airflow_provider_ryft.results import RefusedQuery
 
 _QUERY = b',"query":'  # not to be found before the query, because quotes in the server's words are escaped
 

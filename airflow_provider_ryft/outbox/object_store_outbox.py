@@ -31,8 +31,8 @@ from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.outbox.records import END, SegmentName, record, replay
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import RefusedQuery
     from airflow_provider_ryft.outbox.journal import Journal
+    from airflow_provider_ryft.results import RefusedQuery
 
 _MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
 _NEW = 3600.0  # seconds for which an object that is too short is taken for one that is being written

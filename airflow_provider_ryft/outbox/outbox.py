@@ -29,12 +29,12 @@ from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.records import SegmentName, replay, size_of
 
 if TYPE_CHECKING:  # what a task does not need before it delivers is imported by then
-    from airflow_provider_ryft.ingest.client import RefusedQuery
     from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
     from airflow_provider_ryft.outbox.claims import SegmentClaims
     from airflow_provider_ryft.outbox.dead_letters import DeadLetter
     from airflow_provider_ryft.outbox.shared_state import SharedState
     from airflow_provider_ryft.outbox.stats import FolderStats, OutboxStats
+    from airflow_provider_ryft.results import RefusedQuery
 
 MAX_DEAD_BYTES = 32 << 20
 MAX_DEAD_AGE = 30 * 86400.0

@@ -22,8 +22,9 @@ from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.outbox.records import SegmentName
 
 if TYPE_CHECKING:
-    from airflow_provider_ryft.ingest.client import IngestClient, PushResult
+    from airflow_provider_ryft.ingest.client import IngestClient
     from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
+    from airflow_provider_ryft.results import PushResult
 
 Key = TypeVar("Key")
 

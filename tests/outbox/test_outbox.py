@@ -21,11 +21,11 @@ from typing import ClassVar
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from airflow_provider_ryft.ingest.client import RefusedQuery
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import MAX_DEAD_BYTES, Outbox
 from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, replay
+from airflow_provider_ryft.results import RefusedQuery
 from support.outboxes import PLACES, FailingDisk, Killed, ids, ids_on_disk, line, on_disk
 
 TESTS = Path(__file__).parents[1]

@@ -80,7 +80,7 @@ class TestTenThousandQueries:
         assert all(record == payloads[record["queryId"]] for record in records)
         assert sorted(refused.query_id for refused in result.refused) == sorted(poisoned)
         assert {refused.status for refused in result.refused} == {400}
-        assert all(refused.query.to_payload() == payloads[refused.query_id] for refused in result.refused)
+        assert all(json.loads(refused.line) == payloads[refused.query_id] for refused in result.refused)
 
         statuses = sandbox.statuses()
         assert statuses.keys() == {200, 400, 413, 429, 503, None}, "each kind of trouble has happened"
