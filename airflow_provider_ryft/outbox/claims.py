@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from airflow_provider_ryft.outbox.directory import CLAIMED, READY, OutboxDirectory
-from airflow_provider_ryft.outbox.records import SENT, SegmentName, record, replay
+from airflow_provider_ryft.outbox.records import SENT, record, replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 # Each claimed segment is an open file, of which a process may have 1024 by default.
 MAX_CLAIMS = 64

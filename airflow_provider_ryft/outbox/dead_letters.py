@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, OutboxDirectory
-from airflow_provider_ryft.outbox.records import SegmentName
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.results import RefusedQuery

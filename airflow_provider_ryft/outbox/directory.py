@@ -7,7 +7,7 @@ import os
 import time
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
-from airflow_provider_ryft.outbox.records import SegmentName, this_host
+from airflow_provider_ryft.outbox.segment_name import SegmentName, this_host
 
 OPEN = "open"  # journals of processes that run, or died
 READY = "ready"  # segments to be sent

@@ -14,7 +14,8 @@ from threading import RLock
 from typing import NamedTuple
 
 from airflow_provider_ryft.outbox.directory import OPEN, READY, OutboxDirectory
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, strike_out
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, record, strike_out
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 MAX_QUERIES = 500
 MAX_BYTES = 1 << 20

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, UNFINISHED, OutboxDirectory
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import Journal
-from airflow_provider_ryft.outbox.records import SegmentName, replay, size_of
+from airflow_provider_ryft.outbox.records import replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName, size_of
 
 if TYPE_CHECKING:  # what a task does not need before it delivers is imported by then
     from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy

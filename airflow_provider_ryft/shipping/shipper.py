@@ -19,7 +19,7 @@ from airflow_provider_ryft.outbox.circuit_breaker import Gate
 from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.outbox.records import SegmentName
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient

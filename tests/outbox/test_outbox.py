@@ -24,7 +24,8 @@ from hypothesis import given, settings, strategies as st
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import MAX_DEAD_BYTES, Outbox
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, replay
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, record, replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.results import RefusedQuery
 from support.outboxes import PLACES, FailingDisk, Killed, ids, ids_on_disk, line, on_disk
 
@@ -425,7 +426,7 @@ class TestFolder:
         told = python(
             """
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.shipping.shipper import flush, ship
+from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 print(*sorted({"requests", "urllib3", "airflow", "tenacity", "pendulum"} & set(sys.modules)))
 """
         )
@@ -480,7 +481,7 @@ class TestOrphans:
         """A shared file system that is mounted without locks must not make the living look dead."""
         disk = FailingDisk()
         with monkeypatch.context() as there:
-            there.setattr("airflow_provider_ryft.outbox.records.this_host", lambda: "elsewhere")
+            there.setattr("airflow_provider_ryft.outbox.segment_name.this_host", lambda: "elsewhere")
             write(Outbox(outbox.path, disk=disk).journal(), "a")
         disk.kill()
         assert outbox.adopt_orphans() == 0
@@ -714,9 +715,9 @@ assert journal.close().lost == 1
         told = python(
             """
 import os, resource
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-disk = Disk()
+disk = FileSystem()
 descriptor = disk.create_locked(sys.argv[1])
 disk.append(descriptor, b"x" * 900)
 try:
