@@ -116,8 +116,8 @@ def _outbox(outbox: Outbox, options: Settings) -> tuple[bool, str]:
 
 def _breaker(outbox: Outbox) -> tuple[bool, str]:
     stats = outbox.stats()
-    if stats.opens_in:
-        return False, f"for {duration(stats.opens_in)}, because: {stats.state.breaker.reason}"
+    if stats.remaining_pause:
+        return False, f"for {duration(stats.remaining_pause)}, because: {stats.state.breaker.reason}"
     return True, "it may be sent to"
 
 

@@ -49,7 +49,7 @@ def list_(arguments: argparse.Namespace) -> int:
 def _as_json(outbox: Outbox, stats: OutboxStats) -> dict[str, Any]:
     places = {place: getattr(stats, place)._asdict() for place in _PLACES}
     state = {
-        "opens_in": stats.opens_in,
+        "opens_in": stats.remaining_pause,
         "reason": stats.state.breaker.reason,
         "last_success": stats.state.last_success or None,
         "counters": dict(stats.state.counters),
@@ -60,8 +60,8 @@ def _as_json(outbox: Outbox, stats: OutboxStats) -> dict[str, Any]:
 def _state_lines(outbox: Outbox, stats: OutboxStats) -> Iterator[str]:
     if is_url(outbox.path):
         yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
-    if stats.opens_in:
-        yield f"The server is left alone for {duration(stats.opens_in)}: {stats.state.breaker.reason}"
+    if stats.remaining_pause:
+        yield f"The server is left alone for {duration(stats.remaining_pause)}: {stats.state.breaker.reason}"
     counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
     if counters:
         yield f"Since it was made: {counters}."

@@ -138,7 +138,7 @@ class TaskDelivery:
             from airflow_provider_ryft.shipping.shipper import flush_journal
 
             # While the server is left alone, nothing is asked for the connection either.
-            client = None if self._outbox.opens_in() else self._client()
+            client = None if self._outbox.remaining_pause() else self._client()
             with _if_slow(self._store.get_ready) if self._store else nullcontext():
                 self._shipped = flush_journal(
                     self._outbox,
@@ -156,7 +156,7 @@ class TaskDelivery:
 
     def _leave_to_next_task(self) -> None:
         """Leave the journal to the next task that ends."""
-        if not self._outbox.state.read().last_success:
+        if not self._outbox.state.read_state().last_success:
             self._client()  # nobody may want it
         if self._store is None:
             self._closed = self._journal.close(synced=False)
@@ -174,7 +174,7 @@ class TaskDelivery:
         Airflow 3 says "not defined" also when its API server, or a secrets backend, could not be asked. A machine that
         keeps its queries in an object store does so because its disk, and what it remembers, does not last.
         """
-        if self._store is not None or self._outbox.state.read().last_success:
+        if self._store is not None or self._outbox.state.read_state().last_success:
             self._keep(problem)
         else:
             self._is_unconfigured = True

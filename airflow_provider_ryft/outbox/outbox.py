@@ -53,7 +53,7 @@ class Outbox:
     :param max_bytes: how much may wait to be sent; the oldest is thrown away then
     :param max_age: for how many seconds
     :param max_segments: in how many files
-    :param pauses: how long a server that fails is left alone
+    :param breaker_policy: when the circuit breaker opens, and for how long
     :param clock: seconds since 1970
     :param patience: seconds that a task waits at the most for the state that it shares with others
     :param disk: what does the work
@@ -66,7 +66,7 @@ class Outbox:
         max_bytes: int = 256 << 20,
         max_age: float = 7 * 86400.0,
         max_segments: int = 10_000,
-        pauses: BreakerPolicy | None = None,
+        breaker_policy: BreakerPolicy | None = None,
         clock: Callable[[], float] = time.time,
         patience: float = 0.05,
         disk: FileSystem | None = None,
@@ -76,7 +76,7 @@ class Outbox:
         self.max_age = max_age
         self.max_segments = max_segments
         self._clock = clock
-        self._pauses = pauses
+        self._breaker_policy = breaker_policy
         self._patience = patience
         self._disk = disk or FileSystem()
         self._folder = OutboxDirectory(self.path, self._disk)
@@ -91,7 +91,7 @@ class Outbox:
         from airflow_provider_ryft.outbox.shared_state import SharedState
 
         path = self._folder.file("state.json")
-        return SharedState(path, self._disk, self._clock, self._pauses or BreakerPolicy(), self._patience)
+        return SharedState(path, self._disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
 
     @property
     def disk_problem(self) -> str:
@@ -102,9 +102,9 @@ class Outbox:
         """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
         return self._folder.report_disk_error(error)
 
-    def opens_in(self) -> float:
-        """Return the seconds until something may be sent; 0 if it may."""
-        return self.state.read().breaker.opens_in(self._clock(), self.state.pauses)
+    def remaining_pause(self) -> float:
+        """Return the seconds for which the circuit breaker stays open; 0 if something may be sent."""
+        return self.state.read_state().breaker.remaining_pause(self._clock(), self.state.policy)
 
     def try_writing(self) -> str:
         """Write a file, and remove it; return what is wrong, in a few sentences, or nothing."""
@@ -160,7 +160,7 @@ class Outbox:
         except OSError as error:
             self._folder.report_disk_error(error)
             return False
-        self.state.count(refused=len(letters))
+        self.state.add_counts(refused=len(letters))
         return True
 
     def adopt_orphans(self) -> int:
@@ -190,7 +190,7 @@ class Outbox:
         except OSError as error:
             self._folder.report_disk_error(error)
         if evicted:
-            self.state.count(**evicted)
+            self.state.add_counts(**evicted)
             reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
             log.warning(
                 "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
@@ -206,14 +206,14 @@ class Outbox:
         """
         from airflow_provider_ryft.outbox.stats import OutboxStats
 
-        state = self.state.read()
+        state = self.state.read_state()
         return OutboxStats(
             running=self._contents(OPEN),
             ready=self._contents(READY),
             claimed=self._contents(CLAIMED),
             dead=self._contents(DEAD),
             state=state,
-            opens_in=state.breaker.opens_in(self._clock(), self.state.pauses),
+            remaining_pause=state.breaker.remaining_pause(self._clock(), self.state.policy),
         )
 
     def dead_letters(self) -> Iterator[DeadLetter]:
@@ -256,7 +256,7 @@ class Outbox:
         if place not in (READY, DEAD):
             raise ValueError(f"place must be {READY} or {DEAD}, not {place!r}")
         purged = sum(name.queries for name in self._folder.names(place) if self._remove(place, name))
-        self.state.count(purged=purged)
+        self.state.add_counts(purged=purged)
         return purged
 
     # --- how
@@ -344,9 +344,9 @@ class Outbox:
         return len(replay(data).lines), len(data)
 
     def _damaged(self, queries: int) -> None:
-        self.state.count(damaged=queries)
+        self.state.add_counts(damaged=queries)
         log.warning("%d queries in Ryft's outbox %s are damaged and can't be read any more.", queries, self.path)
 
     def _lost(self, queries: int) -> None:
-        self.state.count(lost=queries)
+        self.state.add_counts(lost=queries)
         log.warning("%d queries are lost: they could neither be delivered nor be kept in %s.", queries, self.path)

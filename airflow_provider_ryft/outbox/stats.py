@@ -29,8 +29,8 @@ class OutboxStats(NamedTuple):
     :param ready: what waits to be sent
     :param claimed: what is being sent
     :param dead: what the server refused
-    :param state: the breaker and the counters
-    :param opens_in: seconds until something may be sent again; 0 if it may
+    :param state: the circuit breaker and the counters
+    :param remaining_pause: seconds for which the circuit breaker stays open; 0 if something may be sent
     """
 
     running: FolderStats
@@ -38,4 +38,4 @@ class OutboxStats(NamedTuple):
     claimed: FolderStats
     dead: FolderStats
     state: OutboxState
-    opens_in: float
+    remaining_pause: float

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
-from airflow_provider_ryft.outbox.circuit_breaker import Gate
+from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
 from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
@@ -223,7 +223,7 @@ class Sender:
             return None
         self.shipped.accepted += result.accepted
         if result.accepted:
-            self._outbox.state.succeeded(accepted=result.accepted)
+            self._outbox.state.record_success(accepted=result.accepted)
         if self._outbox.add_dead_letters(result.refused):
             self.shipped.refused += len(result.refused)
             return [key for key, _ in chunk]
@@ -232,7 +232,7 @@ class Sender:
 
     def give_up(self, reason: str, retry_after: float | None = None) -> None:
         """Take note that the server failed, and stop."""
-        self._outbox.state.failed(reason, retry_after)
+        self._outbox.state.record_failure(reason, retry_after)
         self._stop(reason)
 
     def _push(self, client: IngestClient, lines: list[bytes]) -> PushResult | None:
@@ -253,7 +253,7 @@ class Sender:
             if error.status in (400, 422):
                 self.suspected_contract_error = str(error)
             else:
-                self._outbox.state.misconfigured(str(error))
+                self._outbox.state.record_misconfiguration(str(error))
                 self._stop(str(error))
             return None
         except Exception as error:
@@ -262,7 +262,7 @@ class Sender:
             return None
         finally:
             if client.max_batch_bytes < limit:
-                self._outbox.state.learn_limit(client.max_batch_bytes)
+                self._outbox.state.record_size_limit(client.max_batch_bytes)
         self._account(result)
         return result
 
@@ -275,9 +275,9 @@ class Sender:
         return self._ends - time.monotonic() - _RESERVE
 
     def _passes(self) -> bool:
-        if self._force or self._outbox.state.gate() is not Gate.SHUT:
+        if self._force or self._outbox.state.circuit_state() is not CircuitState.OPEN:
             return True
-        reason = self._outbox.state.read().breaker.reason
+        reason = self._outbox.state.read_state().breaker.reason
         self.shipped.problem = f"The server is left alone for now, because of this: {reason}"
         return False
 
@@ -290,7 +290,7 @@ class Sender:
         except Exception as error:  # whose message may hold anything
             self.give_up(f"no client could be made: {type(error).__name__}")
             return False
-        limit = self._outbox.state.limit()
+        limit = self._outbox.state.size_limit()
         if limit is not None:
             client.max_batch_bytes = min(client.max_batch_bytes, limit)
         self._client = client

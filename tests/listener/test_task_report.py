@@ -374,7 +374,7 @@ class TestUndelivered:
 
         outbox = use(monkeypatch, tmp_path)
         Outbox(outbox).try_writing()
-        Outbox(outbox).state.succeeded(accepted=1)
+        Outbox(outbox).state.record_success(accepted=1)
         task_report.start_report(instance())
         SqliteHook("lite").run(["SELECT 1", "SELECT 2"])
         task_report.finish_report(instance(), None)

@@ -189,7 +189,7 @@ from airflow_provider_ryft.ingest import client
 from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
 from tenacity import wait_random
 client._jitter = wait_random(0, 0.02)
-outbox = Outbox({path!r}, pauses=BreakerPolicy(first=0.01, longest=0.1, probe=1.0))
+outbox = Outbox({path!r}, breaker_policy=BreakerPolicy(first_pause=0.01, max_pause=0.1, probe_timeout=1.0))
 """
 )
 WRITER = FARM + "journal = outbox.journal()\nfor turn in range(20):\n    "

@@ -234,7 +234,7 @@ class TestATasksEnd:
         assert "the object store failed with RuntimeError" in store.disk_problem
         assert "very-secret" not in caplog.text
         sandbox.faults.set()
-        local.state.succeeded()
+        local.state.record_success()
         assert flush_journal(local, journal_of(local, "b"), connect, deadline=5, store=store).accepted == 2
         assert sorted(received(sandbox)) == ["a", "b"]
 

@@ -372,7 +372,7 @@ class TestFolder:
         try:
             leave(outbox, "a")
             outbox.add_dead_letters([RefusedQuery(line("b"), 400, "no")])
-            outbox.state.count(accepted=1)
+            outbox.state.add_counts(accepted=1)
             outbox.journal().end("c", line("c"))
         finally:
             os.umask(before)
@@ -682,7 +682,7 @@ class TestFaultsOfTheDisk:
         write(journal, "a")
         assert ids(journal.lines()) == ["a"]
         assert outbox.evict() == outbox.adopt_orphans() == 0
-        outbox.state.count(accepted=1)
+        outbox.state.add_counts(accepted=1)
         assert journal.close().lost == 1
         assert caplog.text.count("Read-only") == 1
 

@@ -211,7 +211,7 @@ class TestAnswers:
         sandbox.faults.set()
         clock.now += 61
         assert ship_outbox(outbox, connect, deadline=5).accepted == 1
-        assert outbox.stats().opens_in == 0
+        assert outbox.stats().remaining_pause == 0
 
     def test_a_wish_of_hours_is_not_granted(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect, clock: Clock
@@ -219,7 +219,7 @@ class TestAnswers:
         leave(outbox, "a")
         sandbox.faults.set(Fault(status=429, retry_after="86400", times=1))
         ship_outbox(outbox, connect, deadline=5)
-        assert outbox.stats().opens_in == pytest.approx(900, abs=1)
+        assert outbox.stats().remaining_pause == pytest.approx(900, abs=1)
         clock.now += 901
         assert ship_outbox(outbox, connect, deadline=5).accepted == 1
 
@@ -305,7 +305,7 @@ class TestAnswers:
         shipped = ship_outbox(outbox, connect, deadline=3)
         assert "did not answer" in shipped.problem
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
-        assert outbox.state.read().breaker.failures == 1
+        assert outbox.state.read_state().breaker.failures == 1
 
     def test_no_answer_in_too_little_time_is_not_held_against_the_server(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect
@@ -313,7 +313,7 @@ class TestAnswers:
         leave(outbox, "a")
         sandbox.faults.set(Fault(hang=True))
         assert ship_outbox(outbox, connect, deadline=1.1).requests == 1
-        assert outbox.state.read().breaker.failures == 0
+        assert outbox.state.read_state().breaker.failures == 0
 
     @pytest.mark.parametrize("error", [ConfigurationError("The token is empty."), RuntimeError("s3cret of a backend")])
     def test_no_client(self, outbox: Outbox, error: Exception) -> None:
@@ -364,7 +364,7 @@ class TestDoubt:
         assert shipped.refused == shipped.accepted == 0
         assert "Nothing was dropped" in shipped.problem
         assert len(ids_on_disk(outbox.path, "ready")) == 6
-        assert outbox.state.read().breaker.failures == 1
+        assert outbox.state.read_state().breaker.failures == 1
 
     def test_bad_queries_at_the_head_do_not_hold_up_the_others(
         self, outbox: Outbox, sandbox: Sandbox, token: str
