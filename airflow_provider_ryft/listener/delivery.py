@@ -91,7 +91,7 @@ class TaskDelivery:
         """
         self._continues_later = goes_on
         if self._settings.delivery == "outbox" and self._store is None:
-            self._log_closed(captured, self._journal.close(synced=not goes_on), _LEFT_TO_OTHERS)
+            self._log_closed(captured, self._journal.close_journal(synced=not goes_on), _LEFT_TO_OTHERS)
             return
         started = monotonic()
         patience = self._settings.delivery_timeout
@@ -139,7 +139,7 @@ class TaskDelivery:
 
             # While the server is left alone, nothing is asked for the connection either.
             client = None if self._outbox.remaining_pause() else self._client()
-            with _if_slow(self._store.get_ready) if self._store else nullcontext():
+            with _if_slow(self._store.connect_early) if self._store else nullcontext():
                 self._shipped = flush_journal(
                     self._outbox,
                     self._journal,
@@ -159,7 +159,7 @@ class TaskDelivery:
         if not self._outbox.state.read_state().last_success:
             self._client()  # nobody may want it
         if self._store is None:
-            self._closed = self._journal.close(synced=False)
+            self._closed = self._journal.close_journal(synced=False)
         else:
             self._keep(_GOES_ON)
 
@@ -178,8 +178,8 @@ class TaskDelivery:
             self._keep(problem)
         else:
             self._is_unconfigured = True
-            self._journal.settle(self._journal.pending())
-            self._journal.close()
+            self._journal.mark_settled(self._journal.pending_queries())
+            self._journal.close_journal()
 
     def _client(self) -> IngestClient:
         from airflow.providers.common.compat.sdk import AirflowNotFoundException

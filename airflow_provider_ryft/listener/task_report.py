@@ -153,7 +153,7 @@ class StatementWriter:
         self.builder = QueryBuilder(settings, facts)
         self.outbox = configured_outbox.local(settings)
         self.store = configured_outbox.store(settings)
-        self.journal = self.outbox.journal()
+        self.journal = self.outbox.open_journal()
 
 
 class TaskReport:
@@ -195,7 +195,7 @@ class TaskReport:
         if is_first:
             wait_for_imports()  # two threads that import get no further than one
         pen = self._writer or self._take_writer()
-        pen.journal.begin(statement.query_id, pen.builder.build_interrupted(statement))
+        pen.journal.record_start(statement.query_id, pen.builder.build_interrupted(statement))
         if is_first and self._settings.delivery == "inline":
             preload(*_FOR_DELIVERY)
 
@@ -207,7 +207,7 @@ class TaskReport:
         if statement.error is not None:
             self._count("failed")
         pen = self._writer or self._take_writer()
-        pen.journal.end(statement.query_id, pen.builder.build_finished(statement))
+        pen.journal.record_end(statement.query_id, pen.builder.build_finished(statement))
         statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
 
     def on_discard(self, statement: Statement) -> None:
@@ -219,7 +219,7 @@ class TaskReport:
             self._counts["captured"] -= 1
         pen = self._writer or self._take_writer()
         pen.builder.discard(statement)
-        pen.journal.end(statement.query_id, None)
+        pen.journal.record_end(statement.query_id, None)
         statement.hook = statement.connection = statement.error = None
 
     def _take_writer(self) -> StatementWriter:

@@ -60,13 +60,13 @@ class SegmentClaims:
     def __len__(self) -> int:
         return len(self._held)
 
-    def claim(self, name: SegmentName) -> ClaimedSegment | None:
+    def claim_segment(self, name: SegmentName) -> ClaimedSegment | None:
         """Take a segment that is ready.
 
         :return: ``None`` if somebody else has it, or there is nothing in it
         :raises OSError: if the disk does not let us
         """
-        ready, claimed = (self._folder.file(place, str(name)) for place in (READY, CLAIMED))
+        ready, claimed = (self._folder.path_of(place, str(name)) for place in (READY, CLAIMED))
         try:
             descriptor = self._disk.lock(ready)
         except FileNotFoundError:
@@ -91,7 +91,7 @@ class SegmentClaims:
             return None
         return segment
 
-    def settle(self, segment: ClaimedSegment, numbers: Iterable[int]) -> None:
+    def mark_settled(self, segment: ClaimedSegment, numbers: Iterable[int]) -> None:
         """Forget queries that are in good hands: the server took them, or they are dead letters."""
         for number in numbers:
             del segment.lines[number]
@@ -120,12 +120,12 @@ class SegmentClaims:
         if records:
             self._disk.append(segment.descriptor, records)
             name = name.holding(len(segment.lines), segment.size + len(records))
-        claimed = self._folder.file(CLAIMED, str(segment.name))
-        self._disk.replace(claimed, self._folder.file(READY, str(name)))
+        claimed = self._folder.path_of(CLAIMED, str(segment.name))
+        self._disk.replace(claimed, self._folder.path_of(READY, str(name)))
         return name
 
     def _remove(self, segment: ClaimedSegment) -> None:
-        self._disk.remove(self._folder.file(CLAIMED, str(segment.name)))
+        self._disk.remove(self._folder.path_of(CLAIMED, str(segment.name)))
         self._close(segment)
 
     def _close(self, segment: ClaimedSegment) -> None:

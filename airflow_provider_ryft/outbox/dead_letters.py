@@ -67,13 +67,13 @@ def add_dead_letters(folder: OutboxDirectory, refused: Iterable[RefusedQuery]) -
     :raises OSError: if the disk does not take it
     """
     letters = letters_of(refused)
-    name, descriptor = folder.new(DEAD, UNFINISHED)
-    path = folder.file(DEAD, f"{name.stem}{UNFINISHED}")
+    name, descriptor = folder.create_file(DEAD, UNFINISHED)
+    path = folder.path_of(DEAD, f"{name.stem}{UNFINISHED}")
     size = sum(map(len, letters))
     try:
         folder.disk.append(descriptor, b"".join(letters))
         folder.disk.sync(descriptor)
-        folder.disk.publish(path, folder.file(DEAD, str(name.holding(len(letters), size))))
+        folder.disk.publish(path, folder.path_of(DEAD, str(name.holding(len(letters), size))))
     except OSError:
         folder.disk.remove(path)
         raise
@@ -83,7 +83,7 @@ def add_dead_letters(folder: OutboxDirectory, refused: Iterable[RefusedQuery]) -
 
 def read(folder: OutboxDirectory, name: SegmentName) -> Iterator[DeadLetter]:
     """Yield the dead letters of a file; lines that are none are skipped."""
-    for text in folder.disk.read(folder.file(DEAD, str(name))).split(b"\n"):
+    for text in folder.disk.read(folder.path_of(DEAD, str(name))).split(b"\n"):
         try:
             yield DeadLetter.decode(text)
         except (ValueError, KeyError, TypeError):

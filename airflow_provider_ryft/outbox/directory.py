@@ -35,7 +35,7 @@ class OutboxDirectory:
         self._is_ours = False
         self.disk_problem = ""
 
-    def file(self, *names: str) -> str:
+    def path_of(self, *names: str) -> str:
         """Return the path of a file below the folder."""
         return os.path.join(self.path, *names)
 
@@ -46,10 +46,10 @@ class OutboxDirectory:
         """
         self.disk.make_folder(self.path)
         for name in (OPEN, READY, CLAIMED, DEAD):
-            self.disk.make_private(self.file(name))
+            self.disk.make_private(self.path_of(name))
         self._is_ours = True
 
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Tell whether there is an outbox to read; one that belongs to somebody else is none, and is complained of."""
         try:
             if not os.path.isdir(self.path):
@@ -61,7 +61,7 @@ class OutboxDirectory:
             return False
         return True
 
-    def new(self, place: str, ending: str = "") -> tuple[SegmentName, int]:
+    def create_file(self, place: str, ending: str = "") -> tuple[SegmentName, int]:
         """Make a file that is locked by this process.
 
         :param place: one of the constants of this module
@@ -74,7 +74,9 @@ class OutboxDirectory:
         for _ in range(100):
             name = SegmentName.new()
             try:
-                descriptor = self.disk.create_locked(self.file(place, f"{name.stem}{ending}" if ending else str(name)))
+                descriptor = self.disk.create_locked(
+                    self.path_of(place, f"{name.stem}{ending}" if ending else str(name))
+                )
             except FileNotFoundError:  # somebody removed the folder
                 self.prepare()
                 continue
@@ -82,16 +84,16 @@ class OutboxDirectory:
                 continue
             if descriptor is not None:
                 return name, descriptor
-        raise FileNotFoundError(2, "somebody removes each file that is made there", self.file(place))
+        raise FileNotFoundError(2, "somebody removes each file that is made there", self.path_of(place))
 
-    def names(self, place: str) -> list[SegmentName]:
+    def segment_names(self, place: str) -> list[SegmentName]:
         """Return the names of the files that are there, the oldest first; what is not ours is left out.
 
         :raises OSError: if the folder can't be read
         """
-        return [name for text in self.disk.names(self.file(place)) if (name := SegmentName.parse(text))]
+        return [name for text in self.disk.names(self.path_of(place)) if (name := SegmentName.parse(text))]
 
-    def orphan(self, name: SegmentName, path: str) -> int | None:
+    def lock_orphan(self, name: SegmentName, path: str) -> int | None:
         """Lock what another process left behind; ``None`` if that process may still be alive.
 
         :param name: of the file, which tells its machine

@@ -45,7 +45,7 @@ class StoreFolder(OutboxDirectory):
     def prepare(self) -> None:
         """Do nothing: who may read and write there is the store's to know."""
 
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         """Say yes; an outbox that is not there is an empty one."""
         return True
 
@@ -76,14 +76,14 @@ class StoreClaims(SegmentClaims):
         super().__init__(folder, damaged)
         self._store = store
 
-    def claim(self, name: SegmentName) -> ClaimedSegment | None:
+    def claim_segment(self, name: SegmentName) -> ClaimedSegment | None:
         """Read a segment that is ready.
 
         :return: ``None`` if it is gone, or not whole yet, or there is nothing in it
         :raises OSError: if the store does not let us
         """
         try:
-            data = self._store.read(self._folder.file(READY, str(name)))
+            data = self._store.read(self._folder.path_of(READY, str(name)))
         except FileNotFoundError:
             return None
         if len(data) < name.size and time.time() - name.created / 1e9 < _NEW:
@@ -105,13 +105,13 @@ class StoreClaims(SegmentClaims):
         data = segment_of(segment.lines.values())
         name = segment.name.holding(len(segment.lines), len(data))
         if segment.lines:
-            self._store.write(self._folder.file(READY, str(name)), data)
+            self._store.write(self._folder.path_of(READY, str(name)), data)
         if name != segment.name:
-            self._store.remove(self._folder.file(READY, str(segment.name)))
+            self._store.remove(self._folder.path_of(READY, str(segment.name)))
         return name
 
     def _remove(self, segment: ClaimedSegment) -> None:
-        self._store.remove(self._folder.file(READY, str(segment.name)))
+        self._store.remove(self._folder.path_of(READY, str(segment.name)))
         self._close(segment)
 
     def _close(self, segment: ClaimedSegment) -> None:
@@ -150,17 +150,17 @@ class ObjectStoreOutbox(Outbox):
 
     # --- what a task does at its end
 
-    def get_ready(self) -> None:
+    def connect_early(self) -> None:
         """Connect to the store, while there is nothing else to do; what goes wrong is told when it is needed."""
         with suppress(Exception):
             self._store.open()
 
     def upload_journal(self, journal: Journal) -> int:
         """Put what is in a journal here, and settle it there; return the number of queries, 0 if that failed."""
-        pending = journal.pending()
+        pending = journal.pending_queries()
         if not pending or not self._put(SegmentName.new(), pending.values()):
             return 0
-        journal.settle(pending)
+        journal.mark_settled(pending)
         return len(pending)
 
     def upload_ready(self, *, until: float) -> Counter[str]:
@@ -169,29 +169,29 @@ class ObjectStoreOutbox(Outbox):
         :param until: when to stop, by the monotonic clock
         """
         taken: Counter[str] = Counter()
-        with self._local.claims() as claims:
+        with self._local.open_claims() as claims:
             try:
-                for name in self._local.ready():
+                for name in self._local.ready_segments():
                     if time.monotonic() >= until:
                         break
-                    segment = claims.claim(name)
+                    segment = claims.claim_segment(name)
                     if segment is None:
                         continue
                     if not self._put(name, segment.lines.values()):
                         break
                     taken[name.stem] = len(segment.lines)
-                    claims.settle(segment, list(segment.lines))
+                    claims.mark_settled(segment, list(segment.lines))
             except OSError as error:
                 self._local.report_disk_error(error)
         return taken
 
     # --- what differs from a folder
 
-    def journal(self) -> Journal:
+    def open_journal(self) -> Journal:
         """Return a journal on this machine's disk."""
-        return self._local.journal()
+        return self._local.open_journal()
 
-    def claims(self) -> SegmentClaims:
+    def open_claims(self) -> SegmentClaims:
         """Return what a sender reads segments with."""
         return StoreClaims(self._folder, self._store, self._damaged)
 
@@ -202,7 +202,7 @@ class ObjectStoreOutbox(Outbox):
 
     def try_writing(self) -> str:
         """Put an object there, read and delete it; return what is wrong, in a few sentences, or nothing."""
-        path = self._folder.file(OPEN, str(SegmentName.new()))
+        path = self._folder.path_of(OPEN, str(SegmentName.new()))
         try:
             self._store.write(path, b"\n")
             self._store.read(path)
@@ -217,24 +217,24 @@ class ObjectStoreOutbox(Outbox):
         :raises OSError: if the store does not take them
         """
         retried = 0
-        for name in self._folder.names(DEAD):
+        for name in self._folder.segment_names(DEAD):
             letters = list(dead_letters.read(self._folder, name))
             # A new name, because with the age of the old one it might be too old to be sent.
             if letters and not self._put(SegmentName.new(), [letter.line for letter in letters]):
                 raise OSError(self.disk_problem)
-            self._store.remove(self._folder.file(DEAD, str(name)))
+            self._store.remove(self._folder.path_of(DEAD, str(name)))
             retried += len(letters)
         return retried
 
     def _bury(self, refused: list[RefusedQuery]) -> None:
         data = b"".join(dead_letters.letters_of(refused))
-        self._store.write(self._folder.file(DEAD, str(SegmentName.new().holding(len(refused), len(data)))), data)
+        self._store.write(self._folder.path_of(DEAD, str(SegmentName.new().holding(len(refused), len(data)))), data)
 
     def _put(self, name: SegmentName, lines: Iterable[bytes]) -> bool:
         segment = list(lines)
         data = segment_of(segment)
         try:
-            self._store.write(self._folder.file(READY, str(name.holding(len(segment), len(data)))), data)
+            self._store.write(self._folder.path_of(READY, str(name.holding(len(segment), len(data)))), data)
         except OSError as error:
             self.report_disk_error(error)
             return False

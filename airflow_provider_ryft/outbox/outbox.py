@@ -90,7 +90,7 @@ class Outbox:
         from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
         from airflow_provider_ryft.outbox.shared_state import SharedState
 
-        path = self._folder.file("state.json")
+        path = self._folder.path_of("state.json")
         return SharedState(path, self._disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
 
     @property
@@ -108,24 +108,24 @@ class Outbox:
 
     def try_writing(self) -> str:
         """Write a file, and remove it; return what is wrong, in a few sentences, or nothing."""
-        journal = self.journal()
-        journal.begin("a try", b"{}")
-        journal.end("a try", None)
-        journal.close()
+        journal = self.open_journal()
+        journal.record_start("a try", b"{}")
+        journal.record_end("a try", None)
+        journal.close_journal()
         return self.disk_problem
 
-    def journal(self) -> Journal:
+    def open_journal(self) -> Journal:
         """Return a new journal for the statements of this process."""
         return Journal(self._folder, self.evict, self._lost)
 
     # --- what a sender does
 
-    def ready(self) -> list[SegmentName]:
+    def ready_segments(self) -> list[SegmentName]:
         """Return the names of what waits to be sent, the oldest first."""
-        if not self._folder.is_there():
+        if not self._folder.exists():
             return []
         try:
-            return self._folder.names(READY)
+            return self._folder.segment_names(READY)
         except OSError as error:
             self._folder.report_disk_error(error)
             return []
@@ -136,13 +136,13 @@ class Outbox:
         :param stems: what the names of the files begin with
         """
         try:
-            names = [name for place in (READY, CLAIMED) for name in self._folder.names(place)]
+            names = [name for place in (READY, CLAIMED) for name in self._folder.segment_names(place)]
         except OSError as error:
             self._folder.report_disk_error(error)
             return None
         return sum(name.queries for name in names if name.stem in stems)
 
-    def claims(self) -> SegmentClaims:
+    def open_claims(self) -> SegmentClaims:
         """Return what a sender takes segments with."""
         from airflow_provider_ryft.outbox.claims import SegmentClaims
 
@@ -168,7 +168,7 @@ class Outbox:
 
         A statement that was running then is reported as its process wrote it down for that case.
         """
-        if not self._folder.is_there():
+        if not self._folder.exists():
             return 0
         adopted = 0
         for place in (OPEN, CLAIMED, DEAD):
@@ -181,7 +181,7 @@ class Outbox:
     def evict(self) -> int:
         """Throw away what is beyond the caps, the oldest first; return the number of queries."""
         evicted: Counter[str] = Counter()
-        if not self._folder.is_there():
+        if not self._folder.exists():
             return 0
         try:
             evicted += self._evict(READY, self.max_bytes, self.max_age)
@@ -223,7 +223,7 @@ class Outbox:
         """
         from airflow_provider_ryft.outbox import dead_letters
 
-        for name in self._folder.names(DEAD):
+        for name in self._folder.segment_names(DEAD):
             with suppress(FileNotFoundError):
                 yield from dead_letters.read(self._folder, name)
 
@@ -235,14 +235,14 @@ class Outbox:
         from airflow_provider_ryft.outbox import dead_letters
 
         retried = 0
-        for name in self._folder.names(DEAD):
-            journal = self.journal()
+        for name in self._folder.segment_names(DEAD):
+            journal = self.open_journal()
             letters = list(dead_letters.read(self._folder, name))
             for letter in letters:
-                journal.end(str(letter.payload.get("queryId")), letter.line)
-            if journal.close().lost:
+                journal.record_end(str(letter.payload.get("queryId")), letter.line)
+            if journal.close_journal().lost:
                 raise OSError(self.disk_problem)
-            self._disk.remove(self._folder.file(DEAD, str(name)))
+            self._disk.remove(self._folder.path_of(DEAD, str(name)))
             retried += len(letters)
         return retried
 
@@ -255,7 +255,7 @@ class Outbox:
         """
         if place not in (READY, DEAD):
             raise ValueError(f"place must be {READY} or {DEAD}, not {place!r}")
-        purged = sum(name.queries for name in self._folder.names(place) if self._remove(place, name))
+        purged = sum(name.queries for name in self._folder.segment_names(place) if self._remove(place, name))
         self.state.add_counts(purged=purged)
         return purged
 
@@ -268,12 +268,12 @@ class Outbox:
 
     def _adopt(self, place: str) -> int:
         adopted = 0
-        for text in self._disk.names(self._folder.file(place)):
+        for text in self._disk.names(self._folder.path_of(place)):
             name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson"))
             if name is None or (place == DEAD and not text.endswith(UNFINISHED)):
                 continue
-            path = self._folder.file(place, text)
-            descriptor = self._folder.orphan(name, path)
+            path = self._folder.path_of(place, text)
+            descriptor = self._folder.lock_orphan(name, path)
             if descriptor is None:
                 continue
             try:
@@ -289,7 +289,7 @@ class Outbox:
             self._disk.remove(path)
             return 0
         self._disk.sync(descriptor)
-        ready = self._folder.file(READY, str(name.holding(len(found.lines), len(data))))
+        ready = self._folder.path_of(READY, str(name.holding(len(found.lines), len(data))))
         self._disk.publish(path, ready)
         if found.interrupted:
             log.warning(
@@ -304,7 +304,7 @@ class Outbox:
     def _evict(self, place: str, max_bytes: int, max_age: float) -> Counter[str]:
         evicted: Counter[str] = Counter()
         born = int((self._clock() - max_age) * 1e9)
-        texts = self._disk.names(self._folder.file(place))
+        texts = self._disk.names(self._folder.path_of(place))
         size, files = sum(map(size_of, texts)), len(texts)
         for text in texts:  # the oldest first
             if size <= max_bytes and files <= self.max_segments and text > f"{max(born, 0):020d}":
@@ -319,12 +319,12 @@ class Outbox:
         return evicted
 
     def _remove(self, place: str, name: SegmentName) -> bool:
-        return self._disk.remove(self._folder.file(place, str(name)))
+        return self._disk.remove(self._folder.path_of(place, str(name)))
 
     def _contents(self, place: str) -> FolderStats:
         from airflow_provider_ryft.outbox.stats import FolderStats
 
-        names = self._folder.names(place)
+        names = self._folder.segment_names(place)
         if place == OPEN:
             names = [name.holding(*self._measure(name)) for name in names]
         oldest = min((name.created for name in names), default=None)
@@ -338,7 +338,7 @@ class Outbox:
     def _measure(self, name: SegmentName) -> tuple[int, int]:
         """Count what a journal holds now: queries and bytes."""
         try:
-            data = self._disk.read(self._folder.file(OPEN, str(name)))
+            data = self._disk.read(self._folder.path_of(OPEN, str(name)))
         except FileNotFoundError:
             return 0, 0
         return len(replay(data).lines), len(data)

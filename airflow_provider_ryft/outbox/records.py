@@ -110,7 +110,7 @@ def _after_damage(text: bytes) -> re.Match[bytes] | None:
     return None
 
 
-def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+def mark_dropped(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
     """Yield where to write what, for statements that are not to be reported as interrupted; it takes no more space.
 
     :param data: the bytes of a file

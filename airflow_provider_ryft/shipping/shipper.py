@@ -108,18 +108,18 @@ def flush_journal(
     ends = time.monotonic() + deadline
     seconds = deadline * (1 - _FOR_STORE) if store else deadline
     with Sender(store or outbox, connect, seconds) as courier:
-        pending = journal.pending()
+        pending = journal.pending_queries()
         client = courier.open() if pending else None
         if client is not None:
             for chunk in _chunks(pending.items(), client):
                 settled = courier.send(chunk)
                 if settled is None:
                     break
-                journal.settle(settled)
+                journal.mark_settled(settled)
             if courier.suspected_contract_error:
                 courier.give_up(courier.suspected_contract_error)
         stored = store.upload_journal(journal) if store else 0
-        closed = journal.close()
+        closed = journal.close_journal()
         courier.shipped.kept, courier.shipped.lost = closed.kept, closed.lost
         if not courier.has_stopped and (courier.shipped.accepted or closed.kept):
             courier.hurry(leftovers)
@@ -153,7 +153,7 @@ def keep_journal(
     """
     ends = time.monotonic() + deadline
     stored = store.upload_journal(journal) if store else 0
-    closed = journal.close()
+    closed = journal.close_journal()
     kept = closed.kept + stored
     if store and closed.kept:
         stored += _take_in(store, closed, ends)
@@ -303,7 +303,7 @@ class Sender:
 
 def _ship_ready(outbox: Outbox, courier: Sender) -> Counter[str]:
     """Send what is ready; return how many queries were settled, by the stem of their segment."""
-    with outbox.claims() as claims:
+    with outbox.open_claims() as claims:
         current = ReadyDrain(outbox, courier, claims)
         try:
             current.run()
@@ -340,7 +340,7 @@ class ReadyDrain:
     def _look(self) -> bool:
         """Tell whether something is left; look again when the list is at its end."""
         if not self._queue and self._next is None:
-            self._queue.extend(name for name in self._outbox.ready() if name.stem not in self._seen)
+            self._queue.extend(name for name in self._outbox.ready_segments() if name.stem not in self._seen)
         return bool(self._queue) or self._next is not None
 
     def _group(self, client: IngestClient) -> list[ClaimedSegment]:
@@ -359,7 +359,7 @@ class ReadyDrain:
 
     def _claim(self, name: SegmentName) -> ClaimedSegment | None:
         self._seen.add(name.stem)
-        return self._claims.claim(name)
+        return self._claims.claim_segment(name)
 
     def _send(self, group: list[ClaimedSegment], client: IngestClient) -> None:
         lines = [((segment, number), line) for segment in group for number, line in segment.lines.items()]
@@ -369,7 +369,7 @@ class ReadyDrain:
                 return
             for segment in group:
                 numbers = [number for owner, number in settled if owner is segment]
-                self._claims.settle(segment, numbers)
+                self._claims.mark_settled(segment, numbers)
                 self.settled_of[segment.name.stem] += len(numbers)
 
     def _ask_newest(self) -> None:

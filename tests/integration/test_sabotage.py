@@ -45,9 +45,9 @@ FUNCTIONS = [
     f"{PACKAGE}.redaction.redact:redact",
     f"{PACKAGE}.settings:read",
     f"{PACKAGE}.sql.query_type:query_type",
-    f"{PACKAGE}.outbox.journal:Journal.begin",
-    f"{PACKAGE}.outbox.journal:Journal.end",
-    f"{PACKAGE}.outbox.journal:Journal.close",
+    f"{PACKAGE}.outbox.journal:Journal.record_start",
+    f"{PACKAGE}.outbox.journal:Journal.record_end",
+    f"{PACKAGE}.outbox.journal:Journal.close_journal",
     f"{PACKAGE}.ingest.query_template:QueryTemplate.encode",
     f"{PACKAGE}.ingest.client:IngestClient.push_lines",
 ]

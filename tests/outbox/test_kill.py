@@ -38,20 +38,20 @@ def statements(journal, count, name=os.getpid()):
     for number in range(count):
         one = f"{{name}}-{{number}}"
         tell("begins", one)
-        journal.begin(one, line(one, interrupted=True))
+        journal.record_start(one, line(one, interrupted=True))
         tell("began", one)
         tell("ends", one)
-        journal.end(one, line(one))
+        journal.record_end(one, line(one))
         tell("ended", one)
 
 outbox = Outbox({path!r})
 tell("ready")
 """
 
-APPENDS = TASK + "journal = outbox.journal()\nwhile True: statements(journal, 1_000_000)\n"
-SEALS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.journal()\n    "
-SEALS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); journal.close()\n"
-SENDS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.journal()\n    "
+APPENDS = TASK + "journal = outbox.open_journal()\nwhile True: statements(journal, 1_000_000)\n"
+SEALS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.open_journal()\n    "
+SEALS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); journal.close_journal()\n"
+SENDS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.open_journal()\n    "
 SENDS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); flush_journal(outbox, journal, connect, deadline=4)\n"
 CLIENT = """
 from airflow_provider_ryft.ingest.client import IngestClient
@@ -167,9 +167,9 @@ def test_a_sender_that_is_killed_in_the_middle_of_its_request(
     """What a dead sender had claimed is sent by the next one."""
     outbox = Outbox(tmp_path / "outbox")
     for number in range(3):
-        journal = outbox.journal()
-        journal.end(f"q{number}", line(f"q{number}"))
-        journal.close()
+        journal = outbox.open_journal()
+        journal.record_end(f"q{number}", line(f"q{number}"))
+        journal.close_journal()
     sandbox.faults.set(Fault(hang=True))
     child = Child(TASK + "ship_outbox(outbox, connect, deadline=200)", outbox.path, CLIENT.format(url=sandbox.url))
     while not sandbox.requests:  # until then, a fault that is taken back would not be the request's
@@ -192,7 +192,7 @@ client._jitter = wait_random(0, 0.02)
 outbox = Outbox({path!r}, breaker_policy=BreakerPolicy(first_pause=0.01, max_pause=0.1, probe_timeout=1.0))
 """
 )
-WRITER = FARM + "journal = outbox.journal()\nfor turn in range(20):\n    "
+WRITER = FARM + "journal = outbox.open_journal()\nfor turn in range(20):\n    "
 WRITER += "statements(journal, 50, f'{{os.getpid()}}-{{turn}}'); flush_journal(outbox, journal, connect, deadline=2)\n"
 SENDER = FARM + "import time\nwhile True: ship_outbox(outbox, connect, deadline=2); time.sleep(0.01)\n"
 
