@@ -15,7 +15,7 @@ records alone: the queries that ended, and those that began and never ended, whi
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
 BEGIN = b"begin"  # a statement runs; the query is what to report if no more is heard of it
@@ -38,6 +38,11 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     line = line.replace(b"\n", b" ")  # JSON has raw newlines between its tokens only
     counted = b"%d," % number
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
+
+
+def encode_segment(lines: Iterable[bytes]) -> bytes:
+    """Return the records of queries that ended."""
+    return b"".join(record(END, number, line) for number, line in enumerate(lines))
 
 
 class ReplayedRecords:

@@ -18,7 +18,7 @@ from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, Serv
 from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
 from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
 from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class ShippingResult:
 
 
 def ship_outbox(
-    outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False
+    outbox: BaseOutbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False
 ) -> ShippingResult:
     """Send what waits in an outbox, the oldest first, orphans included.
 
@@ -176,7 +176,7 @@ class Sender:
     """
 
     def __init__(
-        self, outbox: Outbox, connect: Callable[[], IngestClient], deadline: float, *, force: bool = False
+        self, outbox: BaseOutbox, connect: Callable[[], IngestClient], deadline: float, *, force: bool = False
     ) -> None:
         self.shipped = ShippingResult()
         self.has_stopped = False
@@ -301,7 +301,7 @@ class Sender:
         self.shipped.problem = reason
 
 
-def _ship_ready(outbox: Outbox, courier: Sender) -> Counter[str]:
+def _ship_ready(outbox: BaseOutbox, courier: Sender) -> Counter[str]:
     """Send what is ready; return how many queries were settled, by the stem of their segment."""
     with outbox.open_claims() as claims:
         current = ReadyDrain(outbox, courier, claims)
@@ -320,7 +320,7 @@ class ReadyDrain:
     :param claims: what is with the courier now
     """
 
-    def __init__(self, outbox: Outbox, courier: Sender, claims: SegmentClaims) -> None:
+    def __init__(self, outbox: BaseOutbox, courier: Sender, claims: SegmentClaims) -> None:
         self._outbox = outbox
         self._courier = courier
         self._claims = claims

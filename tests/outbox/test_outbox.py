@@ -22,8 +22,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.housekeeping import MAX_DEAD_BYTES
 from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, CloseResult, Journal
-from airflow_provider_ryft.outbox.outbox import MAX_DEAD_BYTES, Outbox
+from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, record, replay
 from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.results import RefusedQuery
