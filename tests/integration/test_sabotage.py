@@ -31,7 +31,7 @@ FUNCTIONS = [
     f"{PACKAGE}.instrumentation.instrumentor:stop",
     f"{PACKAGE}.query_builder.builder:QueryBuilder.build_finished",
     f"{PACKAGE}.query_builder.builder:QueryBuilder.build_interrupted",
-    f"{PACKAGE}.query_builder.builder:TaskFacts.of",
+    f"{PACKAGE}.query_builder.task_facts:TaskFacts.of",
     f"{PACKAGE}.listener.policy:ReportingPolicy.includes_task",
     f"{PACKAGE}.listener.policy:ReportingPolicy.includes_statement",
     f"{PACKAGE}.listener.delivery:TaskDelivery.run",
