@@ -41,7 +41,7 @@ FUNCTIONS = [
     f"{PACKAGE}.listener.task_report:TaskReport._take_writer",
     f"{PACKAGE}.listener.metrics:count",
     f"{PACKAGE}.failures.classify:failure_info",
-    f"{PACKAGE}.failures.drivers:read",
+    f"{PACKAGE}.failures.drivers:read_driver_error",
     f"{PACKAGE}.redaction.redact:redact",
     f"{PACKAGE}.settings:read",
     f"{PACKAGE}.sql.query_type:query_type",
