@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,25 +23,10 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="ryft-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
-pytest_plugins = ["support.capture"]
+pytest_plugins = ["support.capture", "support.masker"]
 
 # The suite's output is searched for this text, which must be in none of it.
 TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
-
-
-@pytest.fixture(autouse=True)
-def secrets_stay_in_their_test() -> Iterator[None]:
-    """Forget the passwords of a test's connections: 2.11 masks a short one in every text of every later test."""
-    from airflow_provider_ryft.redaction import redact
-
-    def maskers() -> list[Any]:
-        return [sys.modules[name]._secrets_masker() for name in redact._MASKERS if name in sys.modules]
-
-    before = [(masker, set(masker.patterns), masker.replacer) for masker in maskers()]
-    yield
-    for masker in maskers():
-        known = [(patterns, replacer) for other, patterns, replacer in before if other is masker]
-        masker.patterns, masker.replacer = known[0] if known else (set(), None)
 
 
 @pytest.fixture(scope="session")

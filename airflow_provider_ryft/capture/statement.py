@@ -89,6 +89,14 @@ class DeclaredConnection(NamedTuple):
     user: str | None = None
 
 
+def text_or_none(value: object) -> str | None:
+    """Return a name or an id as text; ``None`` if it is blank, or neither text nor a number.
+
+    :param value: what a foreign object has in an attribute
+    """
+    return str(value) if isinstance(value, (str, int)) and str(value).strip() else None
+
+
 class StatementProcessor(Protocol):
     """Who is told about statements; it may be called from any thread, and whatever it raises reaches nobody."""
 

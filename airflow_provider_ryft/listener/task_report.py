@@ -146,7 +146,8 @@ class StatementWriter:
 
     def __init__(self, settings: Settings, task_instance: Any) -> None:
         from airflow_provider_ryft import configured_outbox
-        from airflow_provider_ryft.query_builder.builder import QueryBuilder, TaskFacts
+        from airflow_provider_ryft.query_builder.builder import QueryBuilder
+        from airflow_provider_ryft.query_builder.task_facts import TaskFacts
 
         facts = TaskFacts.of(task_instance)
         self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}

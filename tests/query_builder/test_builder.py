@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +17,18 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query, QueryState, QueryType
-from airflow_provider_ryft.query_builder import builder
-from airflow_provider_ryft.query_builder.builder import SOURCE, WITHHELD, QueryBuilder, TaskFacts
-from airflow_provider_ryft.redaction import redact
+from airflow_provider_ryft.query_builder import failure_message, statement_text, templates
+from airflow_provider_ryft.query_builder.builder import QueryBuilder
+from airflow_provider_ryft.query_builder.statement_text import WITHHELD
+from airflow_provider_ryft.query_builder.task_facts import TaskFacts
+from airflow_provider_ryft.query_builder.templates import SOURCE
+from airflow_provider_ryft.redaction import known_secrets
 from airflow_provider_ryft.settings import Settings
+from support.masker import SECRET
+
+pytestmark = pytest.mark.usefixtures("mask_secret")
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-SECRET = "hunter2-hunter2"
 FACTS = TaskFacts(
     dag_id="etl",
     task_id="load",
@@ -35,19 +40,6 @@ FACTS = TaskFacts(
 )
 
 
-@pytest.fixture(autouse=True)
-def learn() -> Iterator[Callable[[str], None]]:
-    """Teach the task process's masker a secret, and let it forget what a test taught it."""
-    from airflow.providers.common.compat.sdk import mask_secret
-
-    module: Any = next(sys.modules[name] for name in redact._MASKERS if name in sys.modules)
-    known = module._secrets_masker()
-    before = set(known.patterns), known.replacer
-    mask_secret(SECRET)
-    yield mask_secret
-    known.patterns, known.replacer = before
-
-
 @pytest.fixture
 def broken_masker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break Airflow's masker."""
@@ -55,7 +47,7 @@ def broken_masker(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_text: str) -> str:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(redact.KnownSecrets, "masks", [fail])
+    monkeypatch.setattr(known_secrets.KnownSecrets, "masks", [fail])
 
 
 def stated(text: str = "SELECT 1", **fields: Any) -> Statement:
@@ -294,7 +286,7 @@ def test_facts_that_cannot_be_read_are_left_out() -> None:
 # --- secrets
 
 
-def test_no_known_secret_leaves(learn: Callable[[str], None]) -> None:
+def test_no_known_secret_leaves(mask_secret: Callable[[str], None]) -> None:
     """Not in the text, the failure, a tag, or the context; also not one that Airflow learns while the task runs."""
     facts = TaskFacts(dag_id=f"d-{SECRET}", run_id="r-late-secret", owner=SECRET, dag_tags=(SECRET,))
     describes = describer(facts, tags=(f"t:{SECRET}",), contexts={"lake": {"catalog": f"c-{SECRET}"}})
@@ -305,7 +297,7 @@ def test_no_known_secret_leaves(learn: Callable[[str], None]) -> None:
     before = everything(describes.query(statement))
     assert SECRET not in before
     assert "late-secret" in before
-    learn("late-secret")
+    mask_secret("late-secret")
     for query in (describes.query(statement), describes.interrupted(statement)):
         assert SECRET not in everything(query)
         assert "late-secret" not in everything(query)
@@ -314,9 +306,9 @@ def test_no_known_secret_leaves(learn: Callable[[str], None]) -> None:
         assert query.query == "COPY t '***'"
 
 
-def test_the_source_is_no_secret(learn: Callable[[str], None]) -> None:
+def test_the_source_is_no_secret(mask_secret: Callable[[str], None]) -> None:
     """A password that is a common word does not take the tag away by which our queries are found."""
-    learn("airflow")
+    mask_secret("airflow")
     assert describer().query(stated()).tags[0] == SOURCE
 
 
@@ -335,9 +327,9 @@ def test_what_cannot_be_checked_is_withheld(caplog: pytest.LogCaptureFixture) ->
     assert describes.omitted_parts == {"text": 1, "tags and context": 1, "failure message": 1}
 
 
-def test_a_separator_in_a_secret_does_not_shift_the_tags(learn: Callable[[str], None]) -> None:
+def test_a_separator_in_a_secret_does_not_shift_the_tags(mask_secret: Callable[[str], None]) -> None:
     """Tags stay where they are even if a secret spans what is put between them."""
-    learn("load\0run_id:manual")
+    mask_secret("load\0run_id:manual")
     assert describer().query(stated()).tags[:4] == (SOURCE, "dag_id:etl", "task_id:load", "run_id:manual__1")
 
 
@@ -363,9 +355,9 @@ def test_literals_are_masked_in_the_connections_dialect() -> None:
     assert query.query == "SELECT ? FROM t"
 
 
-def test_a_secret_that_hides_a_quote_hides_the_text(learn: Callable[[str], None]) -> None:
+def test_a_secret_that_hides_a_quote_hides_the_text(mask_secret: Callable[[str], None]) -> None:
     """Without the quote that a secret took with it, code and literals cannot be told apart."""
-    learn("x'y-secret")
+    mask_secret("x'y-secret")
     describes = describer(mask_literals=True)
     query = describes.query(stated("SELECT x'y-secret', 'private'"))
     assert query.query == WITHHELD
@@ -380,7 +372,7 @@ def test_a_scanner_that_fails_withholds_the_text(monkeypatch: pytest.MonkeyPatch
         raise RecursionError
 
     monkeypatch.setattr("airflow_provider_ryft.sql.masking.mask_literals", fail)
-    monkeypatch.setattr(builder, "query_type", fail)
+    monkeypatch.setattr(statement_text, "query_type", fail)
     describes = describer(mask_literals=True)
     query = describes.query(stated("SELECT 'private'"))
     assert query.query == WITHHELD
@@ -470,7 +462,7 @@ def raised(module: str, name: str, *args: object, **attributes: object) -> BaseE
 def test_what_sql_code_says_itself_is_withheld_with_the_literals(error: BaseException) -> None:
     """An exception that SQL code raised says what it likes, rows of a table included."""
     failure: Any = describer(mask_literals=True).query(stated("CALL check_rows()", error=error)).failure_info
-    assert failure.failure_message == builder.OWN_WORDS
+    assert failure.failure_message == failure_message.RAISED_BY_SQL
     failure = describer().query(stated("CALL check_rows()", error=error)).failure_info
     assert "row of bob" in failure.failure_message
 
@@ -531,7 +523,7 @@ LONG_LIST = "1, " * CUT
 )
 def test_the_type_of_a_text_that_is_cut(text: str, expected: QueryType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its beginning does not settle what its end may outrank; how far that is looked for is bounded."""
-    monkeypatch.setattr(builder, "_LONGEST_SURVEYED", 10 * CUT, raising=False)
+    monkeypatch.setattr(statement_text, "_MAX_SEARCHED_LENGTH", 10 * CUT)
     query = describer(max_query_length=CUT).query(stated(text, connection=connection("postgres")))
     assert query.context.query_type is expected
     assert "query_text:truncated" in query.tags
@@ -551,11 +543,11 @@ def test_long_messages_and_tags_are_cut() -> None:
     facts = TaskFacts(owner="x" * 1_000, dag_id="y" * 1_000_000, dag_tags=("z" * 500,))
     query = describer(facts, tags=("w" * 1_000_000,)).query(stated(error=Refused("long " * 1_000_000)))
     failure: Any = query.failure_info
-    assert len(failure.failure_message) == builder.LONGEST_MESSAGE
+    assert len(failure.failure_message) == failure_message.MAX_MESSAGE_LENGTH
     assert failure.failure_message.endswith("…")
     assert "dag_id:(too long)" in query.tags
     assert "(too long)" in query.tags
-    assert max(map(len, query.tags)) == builder.LONGEST_TAG
+    assert max(map(len, query.tags)) == templates.MAX_TAG_LENGTH
     assert len(query.encode()) < 5_000
 
 
@@ -714,9 +706,9 @@ def test_threads_share_a_describer() -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that gets an item whenever a form is made."""
     forms: list[int] = []
-    form = builder.QueryTemplates
-    monkeypatch.setattr(builder, "_Form", lambda *arguments: forms.append(1) or form(*arguments))
-    builder._make_form.cache_clear()
+    form = templates.QueryTemplates
+    monkeypatch.setattr(templates, "QueryTemplates", lambda *arguments: forms.append(1) or form(*arguments))
+    templates._templates.cache_clear()
     return forms
 
 
@@ -733,8 +725,8 @@ def test_statements_that_are_alike_are_worked_out_once_whatever_their_hooks(made
 def test_statements_are_worked_out_once_where_the_masker_does_not_tell_what_it_knows(
     monkeypatch: pytest.MonkeyPatch, made: list[int]
 ) -> None:
-    monkeypatch.setattr(redact, "_holder", lambda _module: None)
-    monkeypatch.setattr(redact, "_last", None)
+    monkeypatch.setattr(known_secrets, "_masker", lambda _module: None)
+    monkeypatch.setattr(known_secrets, "_last", None)
     one = describer()
     for number in range(20):
         one.build_interrupted(stated(f"SELECT {number}"))
@@ -745,12 +737,12 @@ def test_no_more_is_kept_than_is_needed() -> None:
     one = describer()
     for number in range(600):
         one.build_finished(stated(connection=connection(login=f"user-{number}"), hook=SimpleNamespace()))
-    assert len(one._forms[1]) <= builder._MOST_FORMS
+    assert len(one._templates._cached[1]) <= templates._MAX_TEMPLATES
 
 
 def test_a_failure_that_cannot_be_read_is_still_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task may have no file left to import with, just when its statement fails."""
-    monkeypatch.setitem(sys.modules, "airflow_provider_ryft.failures.classify", None)
+    monkeypatch.setitem(sys.modules, "airflow_provider_ryft.query_builder.failure_message", None)
     one = describer()
     statement = stated(error=Refused("no"))
     one.build_interrupted(statement)

@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ryft.query_builder.connection_context import (
-    ConnectionContext,
-    DeclaredConnection,
-    apply_overrides,
-    connection_context,
-    sql_dialect,
-)
+from airflow_provider_ryft.capture.statement import DeclaredConnection
+from airflow_provider_ryft.query_builder.connection_context import apply_overrides, connection_context, sql_dialect
+from airflow_provider_ryft.query_builder.connection_rules import CONNECTION_RULES, ConnectionContext
 
 KEY = {"project_id": "from-key", "client_email": "etl@from-key.iam.gserviceaccount.com", "private_key": "s3cret"}
 
@@ -147,9 +143,7 @@ def test_place(conn_type: str, parts: dict[str, Any], hook: dict[str, Any], expe
 
 def test_every_type_has_a_test() -> None:
     """A rule that is added is tested, too."""
-    from airflow_provider_ryft.query_builder import connection_context
-
-    assert set(connection_context._RULES) - {case[0] for case in CASES} == {
+    assert set(CONNECTION_RULES) - {case[0] for case in CASES} == {
         "elasticsearch",
         "gcpcloudsqldb",
         "spark_connect",
