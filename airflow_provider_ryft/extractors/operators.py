@@ -259,9 +259,10 @@ def _with_ids(texts: list[str], ids: list[str], dialect: str | None) -> Iterator
 def _pieces(text: str, dialect: str | None) -> list[str]:
     """Cut a text into statements; where its dialect leaves open how, it stays whole."""
     from airflow_provider_ryft.sql import tokenizer
+    from airflow_provider_ryft.sql.dialects import possible_rules
 
     found = set()
-    for lexicon in tokenizer.possible_rules(text, dialect):
+    for lexicon in possible_rules(text, dialect):
         pieces, start, has_code = [], 0, False
         for kind, _, end in (*tokenizer.tokens(text, lexicon), (tokenizer.END, 0, len(text) + 1)):
             if kind == tokenizer.END:
