@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.airflow_home import AirflowHome
+from support.airflow_home import AirflowHome, connection_variable
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -46,15 +46,40 @@ def sandbox(token: str) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the database of a fresh Airflow is kept once it was made."""
-    return tmp_path_factory.mktemp("template") / "airflow.db"
+    """Return where the database of a fresh Airflow is kept once it was made, for all processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "template.db"
 
 
 @pytest.fixture
-def airflow_home(tmp_path: Path, database_template: Path, sandbox: Sandbox, token: str) -> AirflowHome:
+def airflow_home(tmp_path: Path, database_template: Path, sandbox: Sandbox, token: str) -> Iterator[AirflowHome]:
     """Return an Airflow whose DAGs are in ``dags`` of its home, and that reports to the sandbox."""
     home = AirflowHome(tmp_path, tmp_path / "dags")
     home.dags.mkdir()
     home.migrate(database_template)
     home.connect("ryft_default", conn_type="ryft", host=sandbox.url, password=token)
-    return home
+    yield home
+    home.close()
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory, database_template: Path) -> Iterator[AirflowHome]:
+    """Return an Airflow with the DAGs of the integration tests, whose supervisor runs tasks of many tests.
+
+    What a test must have for itself, such as its outbox, it gives to its tasks as their environment.
+    """
+    path = tmp_path_factory.mktemp("shared")
+    home = AirflowHome(path, Path(__file__).parent / "integration" / "dags")
+    home.migrate(database_template)
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def own_environment(tmp_path: Path, sandbox: Sandbox, token: str) -> dict[str, str]:
+    """Return an environment of tasks of the shared Airflow: a test's own outbox, sandbox, and SQLite database."""
+    return {
+        "AIRFLOW__RYFT__OUTBOX_PATH": str(tmp_path / "ryft-outbox"),
+        **connection_variable("ryft_default", conn_type="ryft", host=sandbox.url, password=token),
+        **connection_variable("lite", conn_type="sqlite", host=str(tmp_path / "lite.db")),
+    }
