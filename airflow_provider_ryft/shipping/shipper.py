@@ -236,8 +236,8 @@ class Sender:
         self._stop(reason)
 
     def _push(self, client: IngestClient, lines: list[bytes]) -> PushResult | None:
-        seconds = min(self._left(), client.deadline)
-        limit = client.max_batch_bytes
+        seconds = min(self._left(), client.limits.deadline)
+        limit = client.limits.max_bytes
         self.suspected_contract_error = ""
         try:
             result = client.push_lines(lines, deadline=seconds)
@@ -261,8 +261,8 @@ class Sender:
             self.give_up(f"pushing them failed with {type(error).__name__}")
             return None
         finally:
-            if client.max_batch_bytes < limit:
-                self._outbox.state.learn_limit(client.max_batch_bytes)
+            if client.limits.max_bytes < limit:
+                self._outbox.state.learn_limit(client.limits.max_bytes)
         self._account(result)
         return result
 
@@ -292,7 +292,7 @@ class Sender:
             return False
         limit = self._outbox.state.limit()
         if limit is not None:
-            client.max_batch_bytes = min(client.max_batch_bytes, limit)
+            client.limits.max_bytes = min(client.limits.max_bytes, limit)
         self._client = client
         return True
 
@@ -397,7 +397,7 @@ class RequestBudget:
     def takes(self, lines: Collection[bytes]) -> bool:
         """Tell whether the lines go in too; if they do, they are in."""
         count, size = self._count + len(lines), self._bytes + sum(map(len, lines)) + len(lines)
-        if self._count and (count > self._client.max_batch_count or size > self._client.max_batch_bytes):
+        if self._count and (count > self._client.limits.max_count or size > self._client.limits.max_bytes):
             return False
         self._count, self._bytes = count, size
         return True

@@ -41,7 +41,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_ryft.ingest.client._jitter", wait_none())
+    monkeypatch.setattr("airflow_provider_ryft.ingest.push._jitter", wait_none())
 
 
 @pytest.fixture
