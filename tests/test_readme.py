@@ -11,7 +11,7 @@ import pytest
 from airflow import __version__ as airflow_version
 
 from airflow_provider_ryft.get_provider_info import get_provider_info
-from airflow_provider_ryft.ingest.client import ResponseClass, classify_status
+from airflow_provider_ryft.ingest.responses import ResponseClass, classify_status
 from airflow_provider_ryft.listener import delivery, task_report
 
 ROOT = Path(__file__).resolve().parent.parent

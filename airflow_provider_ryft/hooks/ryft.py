@@ -11,16 +11,11 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.get_provider_info import get_provider_info
-from airflow_provider_ryft.ingest.client import (
-    DEFAULT_BASE_URL,
-    IngestClient,
-    ResponseClass,
-    classify_status,
-    explain,
-)
+from airflow_provider_ryft.ingest.client import DEFAULT_BASE_URL, IngestClient
 from airflow_provider_ryft.ingest.fields import near
+from airflow_provider_ryft.ingest.network_errors import NoResponseError
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import NoResponseError, Response
+from airflow_provider_ryft.ingest.responses import Response, ResponseClass, classify_status, explain
 from airflow_provider_ryft.results import PushResult
 
 _TEST_SECONDS = 15.0
@@ -101,7 +96,7 @@ class RyftIngestHook(BaseHook):
         except Exception as error:  # no connection, a bad option: whatever it is, a person waits for a sentence
             return False, str(error)
         try:
-            answer = client.check(min(client.deadline, _TEST_SECONDS))
+            answer = client.check(min(client.limits.deadline, _TEST_SECONDS))
         except NoResponseError as error:
             return False, f"No answer from {client.base_url}: {error}. {_ADVICE[error.kind]}"
         return _judgement(answer, client.base_url)

@@ -102,7 +102,7 @@ class TestConnection:
         monkeypatch.setenv("AIRFLOW_CONN_RYFT_DEFAULT", "ryft://:t%40ken@ryft.example.com:8443/eu?deadline=7")
         client = RyftIngestHook().get_conn()
         assert client.base_url == "https://ryft.example.com:8443/eu"
-        assert client.deadline == 7
+        assert client.limits.deadline == 7
 
     def test_a_path_prefix_is_part_of_each_request(self, connect: Connect, sandbox: Sandbox) -> None:
         ok, message = connect(host=f"{sandbox.url}/elsewhere").test_connection()
@@ -130,7 +130,7 @@ class TestExtra:
         fields = get_provider_info()["connection-types"][0]["conn-fields"]
         assert given.keys() == fields.keys()
         client = connect(given).get_conn()
-        assert (client.deadline, client.max_batch_count, client.max_batch_bytes) == (3, 4, 5)
+        assert (client.limits.deadline, client.limits.max_count, client.limits.max_bytes) == (3, 4, 5)
         transport = client._transport
         assert transport._timeout == (1, 2.5)
         assert transport._verify == str(bundle)
@@ -140,7 +140,7 @@ class TestExtra:
         """Airflow's forms store empty fields as empty text or null."""
         fields = get_provider_info()["connection-types"][0]["conn-fields"]
         for empty in ("", None):
-            assert connect(dict.fromkeys(fields, empty)).get_conn().deadline == 60
+            assert connect(dict.fromkeys(fields, empty)).get_conn().limits.deadline == 60
 
     @pytest.mark.parametrize(
         ("extra", "told"),

@@ -26,10 +26,11 @@ from airflow_provider_ryft.exceptions import (
     RyftError,
     ServerUnavailableError,
 )
-from airflow_provider_ryft.ingest import client as client_module
-from airflow_provider_ryft.ingest.client import IngestClient, ResponseClass, classify_status
+from airflow_provider_ryft.ingest import push as push_module
+from airflow_provider_ryft.ingest.client import IngestClient
+from airflow_provider_ryft.ingest.network_errors import NoResponseError
 from airflow_provider_ryft.ingest.query import Query
-from airflow_provider_ryft.ingest.transport import NoResponseError
+from airflow_provider_ryft.ingest.responses import ResponseClass, classify_status
 from airflow_provider_ryft.results import PushResult, RefusedQuery
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
@@ -77,13 +78,13 @@ def sizes(sandbox: Sandbox) -> list[int]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let retries come at once; return what they would have waited."""
     asked: list[float] = []
-    wait = client_module._wait
+    wait = push_module._wait
 
     def no_wait(state: Any) -> float:
         asked.append(wait(state))
         return 0.0
 
-    monkeypatch.setattr(client_module, "_wait", no_wait)
+    monkeypatch.setattr(push_module, "_wait", no_wait)
     return asked
 
 
@@ -108,7 +109,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let the client look at a clock that a test moves."""
     ours = Clock()
-    monkeypatch.setattr(client_module, "time", ours)
+    monkeypatch.setattr(push_module, "time", ours)
     return ours
 
 
@@ -138,7 +139,7 @@ def test_what_arrives_is_the_payload(sandbox: Sandbox, client: IngestClient) -> 
 def test_any_query_is_taken(sandbox: Sandbox, client: IngestClient, several: list[Query], count: int) -> None:
     """Whatever a query holds, a server that checks it takes it, and has what was sent."""
     sandbox.store.clear()
-    client.max_batch_count = count
+    client.limits.max_count = count
     assert client.push(several).accepted == len(several)
     assert [Query.from_payload(record) for record in sandbox.records()] == several
 
@@ -218,7 +219,7 @@ def test_batches_keep_both_limits_and_are_no_smaller_than_needed(
     """Every query arrives once and in order, within the limits, and no batch could have taken the next query too."""
     sandbox.store.clear()
     sandbox.requests.clear()
-    client.max_batch_count, client.max_batch_bytes = count, size
+    client.limits.max_count, client.limits.max_bytes = count, size
     several = [query(number, "x" * length) for number, length in enumerate(lengths)]
     client.push(several)
     assert stored(sandbox) == [each.query_id for each in several]
@@ -411,11 +412,11 @@ def test_waits_count_against_the_deadline(
         clock.now += 25  # as if the one before had been waited
         return 0.0
 
-    monkeypatch.setattr(client_module, "_wait", wait)
+    monkeypatch.setattr(push_module, "_wait", wait)
     with pytest.raises(ServerUnavailableError):
         client.push(queries(1))
     assert len(sandbox.requests) == 3
-    monkeypatch.setattr(client_module, "_wait", lambda _state: 60.0)
+    monkeypatch.setattr(push_module, "_wait", lambda _state: 60.0)
     sandbox.requests.clear()
     with pytest.raises(ServerUnavailableError):
         client.push(queries(1))
@@ -692,7 +693,7 @@ def test_no_query_is_lost_or_doubled_whatever_is_refused(
     sandbox.faults.set(Fault(refuse="BAD"), *([Fault(max_bytes=most)] if most else []))
     several = [query(number, "BAD" if is_bad else "SELECT 1") for number, is_bad in enumerate(bad)]
     with IngestClient(token, base_url=sandbox.url, max_batch_count=count) as client:
-        client._has_accepted = known
+        client.limits.has_accepted = known
         try:
             result = client.push(several)
         except MisconfiguredError as error:
@@ -811,8 +812,8 @@ def test_the_limit_is_learned(sandbox: Sandbox, client: IngestClient) -> None:
     assert client.push(queries(3000, "x" * 100)).accepted == 3000
     refused = [request.length for request in sandbox.requests if request.status == TOO_LARGE]
     assert len(refused) <= 3
-    assert client.max_batch_bytes <= 60_000
-    assert client.max_batch_bytes >= 30_000
+    assert client.limits.max_bytes <= 60_000
+    assert client.limits.max_bytes >= 30_000
     sandbox.requests.clear()
     client.push(queries(1000, "x" * 100))
     assert {request.status for request in sandbox.requests} == {200}
@@ -825,7 +826,7 @@ def test_a_query_that_is_too_large_by_itself_is_refused(sandbox: Sandbox, client
     result = client.push(several)
     assert (result.accepted, ids(result.refused)) == (2, ["q-1", "q-3"])
     assert {each.status for each in result.refused} == {TOO_LARGE}
-    assert client.max_batch_bytes >= 2_500
+    assert client.limits.max_bytes >= 2_500
 
 
 def test_queries_that_are_all_too_large_are_refused(sandbox: Sandbox, client: IngestClient) -> None:

@@ -27,7 +27,10 @@ from hypothesis import given, strategies as st
 
 from airflow_provider_ryft import __version__
 from airflow_provider_ryft.exceptions import ConfigurationError
-from airflow_provider_ryft.ingest.transport import NoResponseError, Response, SecretStr, Transport, retry_after
+from airflow_provider_ryft.ingest.endpoint import SecretStr
+from airflow_provider_ryft.ingest.network_errors import NoResponseError
+from airflow_provider_ryft.ingest.responses import Response, retry_after
+from airflow_provider_ryft.ingest.transport import Transport
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
 from support.raw_server import Conversation, RawServer, Talk, answer, eventually, keep_answering, within_reason

@@ -30,7 +30,7 @@ START = datetime(2026, 3, 10, tzinfo=timezone.utc)
 def _short_waits() -> Iterator[None]:
     """Let retries come at once, for the machine's sake."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_ryft.ingest.client._jitter", wait_random(0, 0.01))
+        patch.setattr("airflow_provider_ryft.ingest.push._jitter", wait_random(0, 0.01))
         yield
 
 

@@ -41,7 +41,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_ryft.ingest.client._jitter", wait_none())
+    monkeypatch.setattr("airflow_provider_ryft.ingest.push._jitter", wait_none())
 
 
 @pytest.fixture
@@ -509,7 +509,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.shipping.shipper import ship
+from airflow_provider_ryft.shipping.shipper import ship_outbox
 
 def peak():
     with open("/proc/self/status") as status:
@@ -519,7 +519,7 @@ outbox = Outbox(sys.argv[2])
 client = IngestClient("token", base_url=sys.argv[3])
 client.push_lines([])
 before, started = peak(), time.monotonic()
-shipped = ship(outbox, lambda: client, deadline=280)
+shipped = ship_outbox(outbox, lambda: client, deadline=280)
 print(shipped.accepted, shipped.requests, shipped.bytes, peak() - before, time.monotonic() - started, sep="\\n")
 """
 

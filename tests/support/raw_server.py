@@ -102,7 +102,7 @@ class RawServer:
         for each in (self._listener, *self._open):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        self._listener.close()  # each connection is closed by its thread, which may be about to read from it
 
     def _accept(self) -> None:
         while not self.is_closing.is_set():

@@ -1,0 +1,79 @@
+"""Why a server did not answer, in words of our own: the libraries' carry addresses of proxies with their passwords."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from http.client import HTTPException, RemoteDisconnected
+from typing import Any
+
+from requests.exceptions import (
+    ConnectTimeout,
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    ProxyError,
+    RequestException,
+    SSLError,
+    Timeout,
+)
+from urllib3.exceptions import ProxySchemeUnknown
+
+from airflow_provider_ryft.exceptions import RyftError
+
+
+class NoResponseError(RyftError):
+    """The server did not answer.
+
+    :param kind: ``timeout``, ``name``, ``tls``, ``proxy`` or ``connection``
+    :param message: what happened, as the middle of a sentence
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type[NoResponseError], tuple[str, str]]:
+        """Let the error cross a process boundary, which calls the constructor with ``args`` otherwise."""
+        return type(self), (self.kind, str(self))
+
+
+def no_response(error: RequestException) -> NoResponseError:
+    """Return the reason for a request that failed."""
+    causes = _causes(error)
+    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if isinstance(error, (ProxyError, InvalidProxyURL, InvalidSchema)) or any(
+        isinstance(cause, ProxySchemeUnknown) for cause in causes
+    ):
+        status = re.search(r"Tunnel connection failed: ([0-9]{3})", " ".join(map(str, causes)))
+        return NoResponseError("proxy", f"the proxy answered {status[1]}" if status else "the proxy could not be used")
+    if tls is not None or isinstance(error, SSLError):
+        reason = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "unknown reason"
+        return NoResponseError("tls", f"the TLS handshake failed ({reason})")
+    if isinstance(error, InvalidURL) or any(isinstance(cause, socket.gaierror) for cause in causes):
+        return NoResponseError("name", "its name could not be looked up")
+    if isinstance(error, ConnectTimeout):
+        return NoResponseError("timeout", "it did not accept a connection in time")
+    if isinstance(error, Timeout):
+        return NoResponseError("timeout", "it accepted the connection and did not answer in time")
+    reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+    if reason is None and any(map(_is_garbage, causes)):
+        reason = "what it answered is not HTTP"
+    return NoResponseError("connection", f"the connection failed ({reason or 'it was closed without an answer'})")
+
+
+def _is_garbage(cause: BaseException) -> bool:
+    return isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Collect what led to an error: urllib3 keeps it in ``args`` and ``reason``, Python in ``__cause__``."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(found) < 50:
+        candidate = waiting.pop(0)
+        if isinstance(candidate, BaseException) and candidate not in found:
+            found.append(candidate)
+            waiting += [*candidate.args, getattr(candidate, "reason", None), candidate.__cause__, candidate.__context__]
+    return found
