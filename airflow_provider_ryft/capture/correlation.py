@@ -48,7 +48,7 @@ def start_call(hook: Any, kind: MethodKind, texts: list[str], *, reports_silence
 def finish_call(call: HookCall, error: BaseException | None) -> None:
     """Note that a public method has ended."""
     call_stack.pop(call)
-    call.settle(error)
+    call.finish_open_result(error)
 
 
 def suspend_call(call: HookCall) -> None:

@@ -167,7 +167,7 @@ class HookCall:
             running.finish()
         self.clock = perf_counter()
 
-    def settle(self, error: BaseException | None) -> None:
+    def finish_open_result(self, error: BaseException | None) -> None:
         """End what the method had begun; or, if nothing was seen of its work, tell of it now.
 
         :param error: what the method raised

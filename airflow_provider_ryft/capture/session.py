@@ -91,7 +91,7 @@ class CaptureSession:
         """Observe no more; end what only waits for its generator to be read on."""
         try:
             for unfinished in list(self.unfinished):
-                unfinished.settle(None)
+                unfinished.finish_open_result(None)
         finally:
             self._over = True
             self.connections.clear()

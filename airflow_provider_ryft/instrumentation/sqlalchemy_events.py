@@ -130,4 +130,4 @@ def _end_waiting(info: dict[str, Any], has_ended: Callable[[StatementRun], bool]
     for running in list(info.get(_MARK, ())):
         if has_ended(running):
             info[_MARK].remove(running)
-            running.settle(None)
+            running.finish_open_result(None)

@@ -50,10 +50,10 @@ class TaskListener:
         """Deliver what no other event did: of a task that is deferred, rescheduled, skipped or killed."""
         report = sys.modules.get(_REPORT)
         if report is not None:
-            report.leave()
+            report.flush_report()
 
 
 def _end(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     report = sys.modules.get(_REPORT)
     if report is not None:  # else no task has started in this process
-        report.end(task_instance, error, skipped=skipped)
+        report.finish_report(task_instance, error, skipped=skipped)

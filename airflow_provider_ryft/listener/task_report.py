@@ -51,7 +51,7 @@ def start_report(task_instance: Any) -> None:
     if not policy.includes_task(task_instance.task):
         return
     if _SUBMITTED in sys.modules:
-        sys.modules[_SUBMITTED].forget()
+        sys.modules[_SUBMITTED].clear_submissions()
     if FAILS_EARLY:
         _at_exit()
     _current = TaskReport(settings, policy, task_instance)
@@ -134,7 +134,7 @@ def _submitted(
 ) -> list[Statement]:
     """Return what hooks have submitted, see there; the module is imported when the first of them does."""
     module = sys.modules.get(_SUBMITTED)
-    return [] if module is None else list(module.take(task, described, error=error, has_ended=has_ended))
+    return [] if module is None else list(module.drain_submissions(task, described, error=error, has_ended=has_ended))
 
 
 class StatementWriter:

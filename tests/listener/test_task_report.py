@@ -330,7 +330,7 @@ class TestDelivered:
     ) -> None:
         """A deferred operator has submitted something; it is told when the task is resumed and ends."""
         called = []
-        monkeypatch.setattr(operators, "statements", lambda *_a, **_k: called.append(1) or [])
+        monkeypatch.setattr(operators, "extract_statements", lambda *_a, **_k: called.append(1) or [])
         use(monkeypatch, tmp_path)
         task_report.start_report(instance())
         task_report.flush_report()
@@ -342,7 +342,7 @@ class TestDelivered:
         def fail(*_arguments: Any, **_options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr(operators, "statements", fail)
+        monkeypatch.setattr(operators, "extract_statements", fail)
         use(monkeypatch, tmp_path)
         task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
