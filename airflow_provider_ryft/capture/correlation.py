@@ -8,8 +8,10 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from airflow_provider_ryft.capture.call_stack import call_stack
 from airflow_provider_ryft.capture.dbapi import is_done, returns_early, statement_text
-from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, adopt_statement, call_stack, mark_observed
+from airflow_provider_ryft.capture.hook_call import HookCall, adopt_statement, mark_observed
+from airflow_provider_ryft.capture.method_kind import MethodKind
 from airflow_provider_ryft.capture.session import CaptureSession, StatementRun, active_session
 
 
@@ -36,12 +38,12 @@ def start_call(hook: Any, kind: MethodKind, texts: list[str], *, reports_silence
     if kind in (MethodKind.JOB, MethodKind.SUBMIT) and isinstance(call_stack.top, StatementRun):
         return None  # it is how that statement's cursor works
     call = HookCall(observation, hook, kind, texts, reports_silence=reports_silence)
-    if kind is MethodKind.ROWS:
-        for outer in call_stack.calls(hook):
-            outer.observed = outer.observed or outer.kind is MethodKind.ROWS  # it leaves the insert to this one
-    if kind is MethodKind.JOB:
-        call.begin_next()
     call_stack.push(call)
+    if kind is MethodKind.ROWS:
+        for outer in call.enclosing:
+            outer.observed = outer.observed or outer.kind is MethodKind.ROWS  # it leaves the insert to this one
+    elif kind is MethodKind.JOB:
+        call.begin_next()
     return call
 
 

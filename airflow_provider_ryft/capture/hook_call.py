@@ -1,36 +1,23 @@
-"""Public methods of hooks while they run, and what each thread is in the middle of.
+"""Public methods of hooks while they run.
 
 One execution is seen from several sides: a hook's public method runs, the hook's ``_run_command`` runs, SQLAlchemy runs
-a cursor, the hook tells its lineage. A thread's stack of calls and running statements says which of these belong
-together, so that each execution is one :class:`~airflow_provider_ryft.capture.statement.Statement`.
+a cursor, the hook reports it to hook lineage. A thread's
+:data:`~airflow_provider_ryft.capture.call_stack.call_stack` says which of these belong together, so that each
+execution is one :class:`~airflow_provider_ryft.capture.statement.Statement`.
 """
 
 from __future__ import annotations
 
-import threading
-from enum import Enum
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.capture.dbapi import execution_seconds, is_done, statement_text
+from airflow_provider_ryft.capture.method_kind import MethodKind
 from airflow_provider_ryft.capture.session import CaptureSession, StatementRun
 from airflow_provider_ryft.guard import survive
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.error_origin import ErrorOrigin
-
-
-class MethodKind(Enum):
-    """What a public method of a hook does."""
-
-    DELEGATE = "leaves the execution to another method of the hook"
-    STATEMENT = "executes one statement itself"
-    SCRIPT = "executes one statement after the other itself, and tells its lineage of each"
-    BATCH = "executes all that it is given itself, and tells nobody of each statement"
-    CHUNKS = "returns a generator that executes one statement when it is first asked"
-    ROWS = "inserts rows with one statement, executed for each row or batch"
-    JOB = "submits a statement through an API, and waits for it"
-    SUBMIT = "submits a statement and does not wait: its end is not seen here"
 
 
 # These ask the engine themselves once they have a connection, and for what they were given.
@@ -54,6 +41,7 @@ class HookCall:
         "connected",
         "connection",
         "cursor",
+        "enclosing",
         "executes",
         "generated",
         "hook",
@@ -82,6 +70,7 @@ class HookCall:
         self.report_if_unobserved = reports_silence
         self.clock = perf_counter()
         self.connected = self.observed = False
+        self.enclosing: list[HookCall] = []  # the same hook's, innermost first; the stack knows them
         self.reading_rows = False  # the rows to insert, which are the caller's
         self.running: StatementRun | None = None
         self.answered: list[StatementRun] = []  # their results are being handled
@@ -113,14 +102,14 @@ class HookCall:
                 text, self.texts = self._rest(), []
             else:
                 text = self._rendered(self.texts.pop(0))
-            self.running = adopt_statement(call_stack.calls(self.hook), text)
+            self.running = adopt_statement(self.enclosing, text)
             if self.running is None:
                 self.running = self.session.begin(text, self.hook, connection=self.connection)
             else:
                 self.running.restart(text)
             self.running.cursor = self.cursor
             self.observed = True
-            mark_observed(call_stack.calls(self.hook), text)
+            mark_observed(self.enclosing, text)
 
     def begin_generated(self, text: str) -> None:
         """Begin the one statement of a call that inserts rows, once its text is known."""
@@ -255,7 +244,7 @@ class HookCall:
         self.observed = True
         if self.texts and _same(self._rendered(self.texts[0]), text):
             del self.texts[0]
-        mark_observed(call_stack.calls(self.hook), text)
+        mark_observed(self.enclosing, text)
         elapsed = perf_counter() - self.clock
         return self.session.begin(text, self.hook, connection=self.connection, elapsed=elapsed)
 
@@ -304,46 +293,3 @@ def _same(text: str, other: str) -> bool:
 
 def _bare(text: str) -> str:
     return text.strip().removesuffix(";").rstrip()
-
-
-class CallStack(threading.local):
-    """What runs on a thread, innermost last."""
-
-    def __init__(self) -> None:
-        self.stack: list[HookCall | StatementRun] = []
-        self.muted = 0
-
-    @property
-    def top(self) -> HookCall | StatementRun | None:
-        """What the thread is in the middle of."""
-        stack = self.stack
-        return stack[-1] if stack else None
-
-    def push(self, frame: HookCall | StatementRun) -> None:
-        """Note that what the thread does from now on belongs to this."""
-        self.stack.append(frame)
-
-    def pop(self, frame: HookCall | StatementRun) -> None:
-        """Note that this is over, and so is whatever it left behind by being cut off."""
-        stack = self.stack
-        if stack and stack[-1] is frame:
-            del stack[-1]
-        elif frame in stack:
-            del stack[stack.index(frame) :]
-
-    def clear(self) -> None:
-        """Forget what the thread was in the middle of."""
-        self.stack.clear()
-        self.muted = 0
-
-    def calls(self, hook: Any) -> list[HookCall]:
-        """Return the hook's public calls that are nested right here, innermost first."""
-        calls = []
-        for frame in reversed(self.stack):
-            if not isinstance(frame, HookCall) or frame.hook is not hook or frame.reading_rows:
-                break
-            calls.append(frame)
-        return calls
-
-
-call_stack = CallStack()

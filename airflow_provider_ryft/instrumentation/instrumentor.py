@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from airflow_provider_ryft.capture import session
-from airflow_provider_ryft.capture.hook_call import call_stack
+from airflow_provider_ryft.capture.call_stack import call_stack
 from airflow_provider_ryft.capture.statement import StatementProcessor
 from airflow_provider_ryft.guard import survive
 from airflow_provider_ryft.instrumentation.post_import_hook import PostImportHook
@@ -76,7 +76,8 @@ def stop() -> None:
 
 def _patch(module: ModuleType) -> None:
     global _patched
-    from airflow_provider_ryft.instrumentation.hook_classes import Patches, patch_hooks
+    from airflow_provider_ryft.instrumentation.hook_classes import patch_hooks
+    from airflow_provider_ryft.instrumentation.patches import Patches
 
     if _patched is not module:
         patches = Patches()

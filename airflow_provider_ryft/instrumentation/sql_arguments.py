@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from airflow_provider_ryft.capture.dbapi import statement_text
-from airflow_provider_ryft.capture.hook_call import MethodKind
+from airflow_provider_ryft.capture.method_kind import MethodKind
 
 _SQL_PARAMETERS = ("sql", "hql", "query_or_table", "queries")
 _OTHER_PARAMETERS = ("rows", "configuration")

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-from collections.abc import Callable, Generator, Iterator
-from time import perf_counter
-from types import FunctionType, GeneratorType
+from collections.abc import Callable, Generator
+from types import FunctionType
 from typing import Any
 
 from airflow_provider_ryft.capture import correlation, session
-from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, call_stack
+from airflow_provider_ryft.capture.call_stack import call_stack
+from airflow_provider_ryft.capture.hook_call import HookCall
+from airflow_provider_ryft.capture.method_kind import MethodKind
 from airflow_provider_ryft.capture.session import StatementRun
 from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.instrumentation.iterators import FetchedRows, timed_rows, traced_generator
 from airflow_provider_ryft.instrumentation.sql_arguments import Reader, place_of, reader
 
 Method = Callable[..., Any]
@@ -91,54 +92,7 @@ def _leave(call: HookCall | None, error: BaseException | None) -> None:
 
 def _leave_for_chunks(call: HookCall, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     correlation.suspend_call(call)
-    return _through(generator, call)
-
-
-def _through(generator: Generator[Any, Any, Any], call: HookCall) -> Generator[Any, Any, Any]:
-    return (yield from TracedGenerator(generator, call))
-
-
-class TracedGenerator(Generator[Any, Any, Any]):
-    """The steps of somebody else's generator, each of them a part of the call that made it."""
-
-    def __init__(self, generator: Generator[Any, Any, Any], call: HookCall) -> None:
-        self._generator = generator
-        self._call = call
-
-    def send(self, value: Any) -> Any:
-        """Resume the generator with a value."""
-        return self._step(lambda: self._generator.send(value))
-
-    def throw(self, *error: Any) -> Any:
-        """Resume the generator with an exception."""
-        return self._step(lambda: self._generator.throw(*error))
-
-    def close(self) -> None:
-        """Close the generator."""
-        self._step(self._generator.close, is_last=True)
-
-    def _step(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
-        try:
-            correlation.resume_call(self._call)
-        except BaseException as fault:
-            survive(fault)
-        try:
-            result = step()
-        except BaseException as error:
-            try:
-                failure = None if isinstance(error, (StopIteration, GeneratorExit)) else error
-                correlation.finish_call(self._call, failure)
-            except BaseException as fault:
-                survive(fault)
-            raise
-        try:
-            if is_last:
-                correlation.finish_call(self._call, None)
-            else:
-                correlation.pause_call(self._call)
-        except BaseException as fault:
-            survive(fault)
-        return result
+    return traced_generator(generator, call)
 
 
 def _timing_rows(
@@ -146,65 +100,8 @@ def _timing_rows(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a call's arguments, in which an iterator of rows that the caller works for is timed."""
     if place < len(args):
-        return (*args[:place], _timed(args[place], call), *args[place + 1 :]), kwargs
-    return args, {**kwargs, "rows": _timed(kwargs["rows"], call)} if "rows" in kwargs else kwargs
-
-
-def _timed(rows: Any, call: HookCall) -> Any:
-    """Return what does the same as an iterator; one that may have more to it than that, or nothing to do, is left."""
-    if type(rows) in (GeneratorType, TimedRowGenerator):
-        return TimedRowGenerator(rows, call)
-    return TimedRows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
-
-
-class TimedRows(Iterator[Any]):
-    """The caller's rows: while they are made the insert waits, and what runs meanwhile is no part of it."""
-
-    def __init__(self, rows: Any, call: HookCall) -> None:
-        self._rows = rows
-        self._call = call
-
-    def __next__(self) -> Any:
-        call = self._call
-        began = perf_counter()
-        call.reading_rows = True
-        try:
-            return next(self._rows)
-        finally:
-            call.reading_rows = False
-            elapsed = perf_counter() - began
-            call.clock += elapsed
-            if call.running is not None:
-                call.running.clock += elapsed
-
-
-class TimedRowGenerator(TimedRows, Generator[Any, Any, Any]):
-    """The rows of the caller's generator, which is closed when somebody closes it, and not before."""
-
-    def send(self, value: Any) -> Any:
-        """Resume the generator with a value."""
-        return self._rows.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        """Resume the generator with an exception."""
-        return self._rows.throw(*error)
-
-    def close(self) -> None:
-        """Close the generator."""
-        self._rows.close()
-
-
-_LAZY_ITERATORS = frozenset(
-    {TimedRows, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap}
-)
-
-
-class FetchedRows(TimedRowGenerator):
-    """The rows of a hook's own generator: the time until it is asked for more is not that of its next statement."""
-
-    def __next__(self) -> Any:
-        self._call.clock = perf_counter()
-        return next(self._rows)
+        return (*args[:place], timed_rows(args[place], call), *args[place + 1 :]), kwargs
+    return args, {**kwargs, "rows": timed_rows(kwargs["rows"], call)} if "rows" in kwargs else kwargs
 
 
 # --- the wrappers of what public methods are made of

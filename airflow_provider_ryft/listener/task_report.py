@@ -26,9 +26,10 @@ from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
+    from airflow_provider_ryft.listener.statement_writer import StatementWriter
 
 # What the first statement needs, and what its delivery does: most tasks run no SQL, and need none of it.
-_FOR_STATEMENTS = ("airflow_provider_ryft.query_builder.builder", "airflow_provider_ryft.configured_outbox")
+_FOR_STATEMENTS = ("airflow_provider_ryft.listener.statement_writer",)
 _FOR_DELIVERY = ("airflow_provider_ryft.shipping.shipper", "airflow_provider_ryft.hooks.ryft")
 
 _OVER = frozenset({"failed", "removed", "skipped", "success", "up_for_retry", "upstream_failed"})
@@ -137,25 +138,6 @@ def _submitted(
     return [] if module is None else list(module.drain_submissions(task, described, error=error, has_ended=has_ended))
 
 
-class StatementWriter:
-    """What the statements of a task are written down with.
-
-    :param settings: the options of ``[ryft]``
-    :param task_instance: Airflow's, of the task
-    """
-
-    def __init__(self, settings: Settings, task_instance: Any) -> None:
-        from airflow_provider_ryft import configured_outbox
-        from airflow_provider_ryft.query_builder.builder import QueryBuilder, TaskFacts
-
-        facts = TaskFacts.of(task_instance)
-        self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}
-        self.builder = QueryBuilder(settings, facts)
-        self.outbox = configured_outbox.local(settings)
-        self.store = configured_outbox.store(settings)
-        self.journal = self.outbox.journal()
-
-
 class TaskReport:
     """Takes note of the statements of one try of one task, and delivers them at its end.
 
@@ -225,6 +207,8 @@ class TaskReport:
     def _take_writer(self) -> StatementWriter:
         with self._writer_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
             if self._writer is None:
+                from airflow_provider_ryft.listener.statement_writer import StatementWriter
+
                 self._writer = StatementWriter(self._settings, self._task_instance)
             return self._writer
 

@@ -16,12 +16,15 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from sqlalchemy import text
 
 from airflow_provider_ryft import guard
-from airflow_provider_ryft.capture import correlation, dbapi, error_origin, hook_call, session
+from airflow_provider_ryft.capture import call_stack, correlation, dbapi, error_origin, hook_call, session
 from airflow_provider_ryft.guard import survive
 from airflow_provider_ryft.instrumentation import (
     hook_classes,
     hook_lineage,
     instrumentor,
+    iterators,
+    method_kinds,
+    patches,
     post_import_hook,
     sql_arguments,
     sqlalchemy_events,
@@ -52,12 +55,16 @@ OUTSIDE = {"install", "start", "stop", "uninstall", "Patches.undo"}
 
 MODULES = [
     sql_arguments,
+    call_stack,
     hook_call,
     instrumentor,
     dbapi,
     error_origin,
     hook_classes,
+    method_kinds,
+    patches,
     wrappers,
+    iterators,
     post_import_hook,
     hook_lineage,
     correlation,
