@@ -10,15 +10,15 @@ from airflow_provider_ryft.capture.session import StatementRun
 
 
 class CallStack(threading.local):
-    """What runs on a thread, innermost last."""
+    """What a thread is in the middle of, innermost last."""
 
     def __init__(self) -> None:
         self.stack: list[HookCall | StatementRun] = []
-        self.muted = 0
+        self.suppressed = 0
 
     @property
     def top(self) -> HookCall | StatementRun | None:
-        """What the thread is in the middle of."""
+        """The innermost of these."""
         stack = self.stack
         return stack[-1] if stack else None
 
@@ -29,7 +29,7 @@ class CallStack(threading.local):
         self.stack.append(frame)
 
     def pop(self, frame: HookCall | StatementRun) -> None:
-        """Note that this is over, and so is whatever it left behind by being cut off."""
+        """Record that this is over, and so is whatever it left behind by being cut off."""
         stack = self.stack
         if stack and stack[-1] is frame:
             del stack[-1]
@@ -39,7 +39,7 @@ class CallStack(threading.local):
     def clear(self) -> None:
         """Forget what the thread was in the middle of."""
         self.stack.clear()
-        self.muted = 0
+        self.suppressed = 0
 
     def calls(self, hook: Any) -> list[HookCall]:
         """Return the hook's public calls that are nested right here, innermost first."""

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from airflow_provider_ryft.capture import session
 from airflow_provider_ryft.capture.method_kind import MethodKind
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation import wrappers
 from airflow_provider_ryft.instrumentation.method_kinds import LINEAGE, method_kind, names_in
 from airflow_provider_ryft.instrumentation.patches import Patches
@@ -37,6 +37,8 @@ def patch_hooks(patches: Patches, base: type) -> None:
 
     :param base: ``DbApiHook``
     """
+    base_hook = next(part for part in base.__mro__ if part.__name__ == "BaseHook")
+    patches.replace(base_hook, "get_connection", wrappers.wrap_get_connection)
     patches.replace(base, "__init__", functools.partial(_at_creation, base, patches))
     for name in _STATIC:
         patches.replace(base, name, wrappers.wrap_split)
@@ -58,13 +60,11 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
-        try:
+        with isolated():
             if type(self) not in known:
                 _try_parts(patches, base, type(self), known)
             if session.active is not None:
-                session.active.prepare()
-        except BaseException as fault:
-            survive(fault)
+                session.active.prepare_processor()
         original(self, *args, **kwargs)
 
     return __init__
@@ -73,17 +73,15 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
 def _try_parts(patches: Patches, base: type, hook_class: type, known: MutableSet[type]) -> None:
     """Wrap what the classes that a class consists of define, each by itself."""
     for part in hook_class.__mro__:
-        try:
+        with isolated():
             if part not in known:
                 known.add(part)
                 if _may_be_a_hooks(part):
                     _patch_class(patches, base, part)
-        except BaseException as fault:
-            survive(fault)
 
 
 def _may_be_a_hooks(part: type) -> bool:
-    """Tell whether a class that hooks consist of may run their SQL: not Airflow's commonest, and none of Python's."""
+    """Return whether a class that hooks consist of may run their SQL: not Airflow's commonest, and none of Python's."""
     package = part.__module__.partition(".")[0]
     return part.__name__ not in ("BaseHook", "LoggingMixin") and package not in sys.stdlib_module_names
 
@@ -112,12 +110,12 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
             if kind is not None:
                 # What the base class does is always seen; so is every insert whose text is generated.
                 silent = hook_class is not base and "_generate_insert_sql" not in names
-                wrap = functools.partial(wrappers.wrap_public_method, kind=kind, reports_silence=silent)
+                wrap = functools.partial(wrappers.wrap_public_method, kind=kind, report_if_unobserved=silent)
                 patches.replace(hook_class, name, wrap)
 
 
 def _is_method(value: Any) -> bool:
-    """Tell whether a class attribute is a method of instances, perhaps a decorated one.
+    """Return whether a class attribute is a method of instances, perhaps a decorated one.
 
     What only calls a function, such as a cache of its results, can do more than be called, and is left as it is.
     """
@@ -132,6 +130,6 @@ _ASYNCHRONOUS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.C
 
 
 def _yields(function: Any) -> bool:
-    """Tell whether a function is a generator function, in a tenth of the time that :mod:`inspect` takes."""
+    """Return whether a function is a generator function, in a tenth of the time that :mod:`inspect` takes."""
     code = getattr(function, "__code__", None)
     return bool(getattr(code, "co_flags", 0) & inspect.CO_GENERATOR)

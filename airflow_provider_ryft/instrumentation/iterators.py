@@ -10,12 +10,16 @@ from typing import Any
 
 from airflow_provider_ryft.capture import correlation
 from airflow_provider_ryft.capture.hook_call import HookCall
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.capture.method_kind import wrapper_code
+from airflow_provider_ryft.guard import isolated
 
 
 def traced_generator(generator: Generator[Any, Any, Any], call: HookCall) -> Generator[Any, Any, Any]:
     """Return a generator that does the same, each step of it as a part of the call that made it."""
     return (yield from TracedGenerator(generator, call))
+
+
+wrapper_code.add(traced_generator.__code__)
 
 
 class TracedGenerator(Generator[Any, Any, Any]):
@@ -38,26 +42,20 @@ class TracedGenerator(Generator[Any, Any, Any]):
         self._step(self._generator.close, is_last=True)
 
     def _step(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
-        try:
+        with isolated():
             correlation.resume_call(self._call)
-        except BaseException as fault:
-            survive(fault)
         try:
             result = step()
         except BaseException as error:
-            try:
+            with isolated():
                 failure = None if isinstance(error, (StopIteration, GeneratorExit)) else error
                 correlation.finish_call(self._call, failure)
-            except BaseException as fault:
-                survive(fault)
             raise
-        try:
+        with isolated():
             if is_last:
                 correlation.finish_call(self._call, None)
             else:
                 correlation.pause_call(self._call)
-        except BaseException as fault:
-            survive(fault)
         return result
 
 

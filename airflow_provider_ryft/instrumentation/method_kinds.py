@@ -15,7 +15,7 @@ _STATEMENT_METHODS = frozenset(
 # These run what they are given through ``_run_command``, unless their code says otherwise.
 _RUN_METHODS = frozenset({"get_first", "get_records", "run"})
 
-# They tell their lineage what they submit; how it ends is another method's business.
+# They report to hook lineage what they submit; how it ends is another method's work.
 _SUBMITTERS = frozenset({("SnowflakeSqlApiHook", "execute_query")})
 
 LINEAGE = "send_sql_hook_lineage"
@@ -26,7 +26,7 @@ def method_kind(hook_class: str, method: str, names: set[str]) -> MethodKind | N
 
     :param names: what the code of the method names
     """
-    tells_lineage = LINEAGE in names
+    reports_lineage = LINEAGE in names
     if (hook_class, method) in _SUBMITTERS:
         return MethodKind.SUBMIT
     if "send_hook_lineage_for_bq_job" in names or (hook_class, method) == ("BigQueryHook", "get_df"):
@@ -40,12 +40,12 @@ def method_kind(hook_class: str, method: str, names: set[str]) -> MethodKind | N
     if method in _STATEMENT_METHODS:
         return MethodKind.STATEMENT
     if method not in _RUN_METHODS:
-        return MethodKind.SCRIPT if tells_lineage else None
-    if "_run_command" in names or not (tells_lineage or "execute" in names):
+        return MethodKind.SCRIPT if reports_lineage else None
+    if "_run_command" in names or not (reports_lineage or "execute" in names):
         return MethodKind.DELEGATE
     if method != "run":
         return MethodKind.STATEMENT
-    return MethodKind.SCRIPT if tells_lineage else MethodKind.BATCH
+    return MethodKind.SCRIPT if reports_lineage else MethodKind.BATCH
 
 
 def names_in(code: CodeType) -> set[str]:

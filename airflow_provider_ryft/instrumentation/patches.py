@@ -11,7 +11,7 @@ _ORIGINAL = "_airflow_provider_ryft_original"
 
 
 class Patches:
-    """What was put in the place of something else, so that it can be put back; it keeps no class alive."""
+    """What has replaced something else, so that it can be put back; it keeps no class alive."""
 
     def __init__(self) -> None:
         self._replaced: WeakKeyDictionary[type, dict[str, int]] = WeakKeyDictionary()
@@ -21,7 +21,7 @@ class Patches:
 
         :param owner: the class
         :param name: the attribute
-        :param wrap: from what stands there to what shall
+        :param wrap: makes the replacement of what is there
         """
         replaced = self._replaced.setdefault(owner, {})
         if name not in replaced and name in owner.__dict__:
@@ -32,7 +32,7 @@ class Patches:
             replaced[name] = id(replacement)
 
     def undo(self) -> None:
-        """Put the originals back, where nobody has put something else since."""
+        """Put the originals back, where nothing else has been put since."""
         for owner, replaced in list(self._replaced.items()):
             for name, identity in replaced.items():
                 current = owner.__dict__.get(name)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
-from airflow_provider_ryft.guard import guarded, survive
+from airflow_provider_ryft.guard import guarded, isolated
 from airflow_provider_ryft.instrumentation import instrumentor
 from airflow_provider_ryft.listener.policy import ReportingPolicy
 from airflow_provider_ryft.listener.preload import preload, wait_for_imports
@@ -218,7 +218,7 @@ class TaskReport:
         :param error: what the task failed with, an exception or text; ``None`` if it did not
         :param skipped: whether the task skipped itself
         """
-        try:
+        with isolated():
             task = self._task_instance.task
             if _is_of_airflow_itself(task) and _SUBMITTED not in sys.modules:
                 return
@@ -240,22 +240,18 @@ class TaskReport:
             for statement in (*described, *others):
                 self.on_start(statement)
                 self.on_end(statement)
-        except BaseException as fault:
-            survive(fault)
 
     def add_submitted(self) -> None:
         """Add what hooks have submitted in a task that stops without an outcome.
 
         An operator of the table that is deferred will tell at its end, in another process, what it has submitted.
         """
-        try:
+        with isolated():
             is_deferred = self._is_deferred()
             task = self._task_instance.task if is_deferred else None
             for statement in _submitted(task, (), error=None, has_ended=is_deferred):
                 self.on_start(statement)
                 self.on_end(statement)
-        except BaseException as fault:
-            survive(fault)
 
     def _is_deferred(self) -> bool:
         """Tell whether the task waits for a trigger.
