@@ -1,8 +1,8 @@
-"""Operators that run SQL without a hook whose statements are observed: where their text and the engine's ids are.
+"""Statements of operators that run SQL without a hook that is observed, read when their task ends.
 
-They hand a text to a service or a program and wait. What they ran is read from the operator when its task ends, with
-the task's outcome and duration; where that outcome need not be the statement's, the statement says so. One table says
-where; :func:`describe_operator` adds to it.
+They hand a text to a service or a program and wait. Their statements have the outcome and the duration of the task;
+where that outcome need not be the statement's, the statement says so. The table of operators says where to read;
+:func:`describe_operator` adds to it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def extract_statements(
     skipped: bool = False,
     event: Mapping[str, Any] | None = None,
 ) -> list[Statement]:
-    """Return what an operator ran, if the table knows it; never raises.
+    """Return what an operator ran, if the table has it; never raises.
 
     :param task: the operator, at the end of its task
     :param error: what the task failed with, ``None`` if it succeeded
@@ -80,73 +80,73 @@ def extract_statements(
     :param skipped: whether the task skipped itself, perhaps before it ran anything: only the engine's id shows
     :param event: what the trigger said that ended the task's deferral, if it was deferred
     """
-    known = _find(task)
-    if known is None or not _holds(task, known.runs) or (skipped and known.is_id_chosen):
+    spec = _find(task)
+    if spec is None or not _holds(task, spec.runs) or (skipped and spec.is_id_chosen):
         return []
     if event is not None and event.get("status") == "success":
         error = None  # whatever failed came later
-    sql = _sql(task, known)
+    sql = _sql(task, spec)
     texts = [text for text in _texts(sql) if not _is_file(text)]
-    ids = _ids(task, known, event)
-    if known.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
-        ids = [known.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
+    ids = _ids(task, spec, event)
+    if spec.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
+        ids = [spec.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
     from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 
-    stated = DeclaredConnection(
-        conn_type=_text(_at(task, known.conn_type)) if "." in (known.conn_type or "") else known.conn_type,
-        catalog=_text(_at(task, known.catalog)),
-        schema=_text(_at(task, known.schema)),
-        user=_text(_at(task, known.user)),
+    declared = DeclaredConnection(
+        conn_type=_text(_at(task, spec.conn_type)) if "." in (spec.conn_type or "") else spec.conn_type,
+        catalog=_text(_at(task, spec.catalog)),
+        schema=_text(_at(task, spec.schema)),
+        user=_text(_at(task, spec.user)),
     )
-    pairs = list(_with_ids(texts, ids, stated.conn_type))
+    pairs = list(_with_ids(texts, ids, declared.conn_type))
     return [
         Statement(
             text=text,
             query_id=str(uuid4()),
             started_at=started_at,
-            conn_id=_text(_at(task, known.conn_id)),
-            connection=stated,
+            conn_id=_text(_at(task, spec.conn_id)),
+            connection=declared,
             engine_id=engine_id,
             duration_ms=duration_ms,
             error=error,
             outcome_known=not skipped
-            and (event is not None or _waited(task, known, error, engine_id))
-            and not (error is not None and _may_be_of_another(error, known, engine_id, len(pairs))),
+            and (event is not None or _waited(task, spec, error, engine_id))
+            and not (error is not None and _may_be_of_another(error, spec, engine_id, len(pairs))),
         )
         for text, engine_id in pairs
         if engine_id or not skipped
     ]
 
 
-def _waited(task: Any, known: OperatorSpec, error: BaseException | None, engine_id: str | None) -> bool:
-    """Tell whether the operator has seen the end of its statement, or the service did not take it."""
-    return _holds(task, known.waits) or (error is not None and known.query_id is not None and engine_id is None)
+def _waited(task: Any, spec: OperatorSpec, error: BaseException | None, engine_id: str | None) -> bool:
+    """Return whether the operator has waited for the end of its statement, or the service did not accept it."""
+    return _holds(task, spec.waits) or (error is not None and spec.query_id is not None and engine_id is None)
 
 
-def _may_be_of_another(error: BaseException, known: OperatorSpec, engine_id: str | None, number: int) -> bool:
-    """Tell whether what failed the operator may be another thing than this one of its statements.
+def _may_be_of_another(error: BaseException, spec: OperatorSpec, engine_id: str | None, number: int) -> bool:
+    """Return whether what failed the operator may be another thing than this one of its statements.
 
     A batch with one id is one transaction.
     """
-    if known.does_more:
+    if spec.does_more:
         return True
-    return number > 1 and known.batch_id is None and (engine_id is None or engine_id not in str(error))
+    return number > 1 and spec.batch_id is None and (engine_id is None or engine_id not in str(error))
 
 
-def _sql(task: Any, known: OperatorSpec) -> Any:
-    if isinstance(known.sql, str):
-        return _at(task, known.sql)
-    return [text for path in known.sql for text in _texts(_at(task, path))]
+def _sql(task: Any, spec: OperatorSpec) -> Any:
+    if isinstance(spec.sql, str):
+        return _at(task, spec.sql)
+    return [text for path in spec.sql for text in _texts(_at(task, path))]
 
 
-def _ids(task: Any, known: OperatorSpec, event: Mapping[str, Any] | None) -> list[str]:
+def _ids(task: Any, spec: OperatorSpec, event: Mapping[str, Any] | None) -> list[str]:
     """Return the engine's ids.
 
-    An operator that was deferred is made anew: what it knew before is what its event says.
+    An operator that was deferred is a new object: what it knew before is what its event says.
     """
-    found = _texts(event.get(known.event_id)) if event is not None and known.event_id is not None else []
-    found = found or _texts(_at(task, known.query_id))
-    form = re.compile(known.id_form) if known.id_form is not None else None
+    found = _texts(event.get(spec.event_id)) if event is not None and spec.event_id is not None else []
+    found = found or _texts(_at(task, spec.query_id))
+    form = re.compile(spec.id_form) if spec.id_form is not None else None
     return [engine_id for engine_id in found if form is None or form.search(engine_id)]
 
 
@@ -154,24 +154,24 @@ def will_extract(task: Any, submitted: Statement) -> bool:
     """Return whether :func:`extract_statements` will return a statement that a hook submitted before.
 
     :param task: the operator
-    :param submitted: what its hook told
+    :param submitted: what its hook submitted
     """
-    known = _find(task)
-    if known is None:
+    spec = _find(task)
+    if spec is None:
         return False
-    ids = _ids(task, known, None)
+    ids = _ids(task, spec, None)
     if ids and submitted.engine_id is not None:
         return submitted.engine_id in ids
     # A hook may have joined several texts, put something before one, or cut one into several.
-    told = submitted.text.strip()
-    return any(text.strip() in told or told in text for text in _texts(_sql(task, known)))
+    whole = submitted.text.strip()
+    return any(text.strip() in whole or whole in text for text in _texts(_sql(task, spec)))
 
 
 def _find(task: Any) -> OperatorSpec | None:
     for cls in type(task).__mro__:
-        known = OPERATOR_SPECS.get(f"{cls.__module__}.{cls.__qualname__}")
-        if known is not None:
-            return known
+        spec = OPERATOR_SPECS.get(f"{cls.__module__}.{cls.__qualname__}")
+        if spec is not None:
+            return spec
     return None
 
 
@@ -188,7 +188,7 @@ def _at(task: Any, path: str | None) -> Any:
 
 
 def _holds(task: Any, condition: str | None) -> bool:
-    """Tell whether a condition of the table is met; one that is not set is."""
+    """Return whether a condition of the table is met; one that is not set is."""
     if condition is None:
         return True
     path = condition.removeprefix("not ")
@@ -206,7 +206,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _is_file(text: str) -> bool:
-    """Tell a script's path, which Hive's and Spark's programs take too, from a text; no text ends like that."""
+    """Return whether a text is a script's path, which Hive's and Spark's programs take too; no SQL ends like that."""
     return len(text.split()) == 1 and text.rstrip().endswith((".sql", ".hql"))
 
 
@@ -228,9 +228,9 @@ def _pieces(text: str, dialect: str | None) -> list[str]:
     from airflow_provider_ryft.sql import tokenizer
 
     found = set()
-    for lexicon in tokenizer.possible_rules(text, dialect):
+    for rules in tokenizer.possible_rules(text, dialect):
         pieces, start, has_code = [], 0, False
-        for kind, _, end in (*tokenizer.tokens(text, lexicon), (tokenizer.END, 0, len(text) + 1)):
+        for kind, _, end in (*tokenizer.tokens(text, rules), (tokenizer.END, 0, len(text) + 1)):
             if kind == tokenizer.END:
                 if has_code:
                     pieces.append(text[start : end - 1])

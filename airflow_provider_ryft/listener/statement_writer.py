@@ -10,7 +10,7 @@ from airflow_provider_ryft.settings import Settings
 
 
 class StatementWriter:
-    """What the statements of a task are written down with.
+    """The query builder and the journal of one task.
 
     :param settings: the options of ``[ryft]``
     :param task_instance: Airflow's, of the task

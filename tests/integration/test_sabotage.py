@@ -38,7 +38,7 @@ FUNCTIONS = [
     f"{PACKAGE}.listener.delivery:TaskDelivery._client",
     f"{PACKAGE}.listener.task_report:preload",
     f"{PACKAGE}.listener.task_report:wait_for_imports",
-    f"{PACKAGE}.listener.task_report:TaskReport._take_writer",
+    f"{PACKAGE}.listener.task_report:TaskReport._get_writer",
     f"{PACKAGE}.listener.metrics:count",
     f"{PACKAGE}.failures.classify:failure_info",
     f"{PACKAGE}.failures.drivers:read",
