@@ -10,7 +10,8 @@ from queue import SimpleQueue
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.sandbox.faults import Fault
-from airflow_provider_ryft.sandbox.server import Request, Sandbox
+from airflow_provider_ryft.sandbox.server import Sandbox
+from airflow_provider_ryft.sandbox.state import Request
 
 
 def run(arguments: argparse.Namespace) -> int:

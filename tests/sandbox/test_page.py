@@ -206,7 +206,7 @@ class TestAround:
         assert shown.shows("No query has arrived yet. Send a first one:")
         assert shown.shows(f"curl -X POST {URL}/ingest/push/queries")
         assert shown.shows("X-Ryft-Token: any")
-        assert page(takes_any_token=False).shows("X-Ryft-Token: <the token>")
+        assert page(accepts_any_token=False).shows("X-Ryft-Token: <the token>")
 
     def test_an_empty_choice_says_that_there_are_others(self) -> None:
         assert page(total=3, tag="x").shows("No query is like that.")

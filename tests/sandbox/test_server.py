@@ -18,7 +18,8 @@ from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.sandbox.faults import Fault
-from airflow_provider_ryft.sandbox.server import MAX_BODY, Request, Sandbox
+from airflow_provider_ryft.sandbox.server import Sandbox
+from airflow_provider_ryft.sandbox.state import MAX_BODY, Request
 from support.strategies import INVALID, VALID, Invalid, payloads
 
 PATH = "/ingest/push/queries"
