@@ -41,7 +41,7 @@ def test_a_machine_that_would_report(path: Path, sandbox: Sandbox, capsys: pytes
         "connection found",
         "address reachable, token accepted",
         "outbox writable",
-        "server not left alone",
+        "circuit breaker closed",
         "last success",
     ]
     assert sandbox.records() == []
@@ -94,14 +94,14 @@ def test_an_outbox_that_cannot_be_written_to_is_told(path: Path, capsys: pytest.
     assert "outbox_path" in found["outbox writable"]["detail"]
 
 
-def test_a_pause_is_told_with_its_reason(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_open_circuit_breaker_is_shown_with_its_reason(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outbox = Outbox(path)
     assert outbox.try_writing() == ""
     outbox.state.misconfigured("the token has expired")
     code, found = checked(path, capsys)
     assert code == 1
-    assert "the token has expired" in found["server not left alone"]["detail"]
-    assert "minute" in found["server not left alone"]["detail"]
+    assert "the token has expired" in found["circuit breaker closed"]["detail"]
+    assert "minute" in found["circuit breaker closed"]["detail"]
 
 
 def test_the_last_success_is_told_as_an_age(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from airflow_provider_ryft.cli.definition import main
 from airflow_provider_ryft.ingest.query import Query, QueryState
@@ -36,7 +37,7 @@ def outbox(tmp_path: Path) -> Outbox:
     for number in range(3):
         query = Query(
             query_id=f"q-{number}",
-            query=f"SELECT {number}",
+            query=f"SELECT '[/b] :duck: {number}'",
             query_state=QueryState.FINISHED,
             timestamp="2026-03-10T12:00:00Z",  # type: ignore[arg-type]
             duration_ms=1,
@@ -63,9 +64,17 @@ class TestList:
     def test_the_table_tells_it_to_people(self, outbox: Outbox, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["outbox", "list", "--path", outbox.path]) == 0
         rows = capsys.readouterr().out.splitlines()
-        (ready,) = [row for row in rows if " ready " in row]
+        (ready,) = [row for row in rows if row.startswith("ready ")]
         assert " 3 " in ready
         assert "ago" in ready
+
+    def test_yaml_is_the_same_as_json(self, outbox: Outbox, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["outbox", "list", "--path", outbox.path, "--output", "yaml"]) == 0
+        found = yaml.safe_load(capsys.readouterr().out)
+        expected = listed(outbox, capsys)
+        for place in ("running", "ready", "claimed", "dead"):
+            assert found[place].pop("age") == pytest.approx(expected[place].pop("age"), abs=60)
+        assert found == expected
 
     def test_an_outbox_that_is_not_there_is_empty_and_is_not_made(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -101,7 +110,7 @@ class TestShip:
         assert main(["outbox", "ship", "--path", outbox.path]) == 1
         assert len(sandbox.requests) == 1
         assert main(["outbox", "list", "--path", outbox.path]) == 0
-        assert "The server is left alone for" in capsys.readouterr().out
+        assert "The circuit breaker is open for" in capsys.readouterr().out
         assert main(["outbox", "ship", "--path", outbox.path, "--force"]) == 0
         assert len(sandbox.records()) == 3
 
@@ -146,7 +155,9 @@ class TestDead:
         assert letter["status"] == 400
         assert "told to refuse" in letter["message"]
         assert main(["outbox", "dead", "--path", outbox.path]) == 0
-        assert "q-1" in capsys.readouterr().out
+        table = capsys.readouterr().out
+        assert "q-1" in table
+        assert "SELECT '[/b] :duck: 1'" in table, "a statement is not read as markup"
 
     def test_it_can_be_sent_again(self, outbox: Outbox, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["outbox", "retry-dead", "--path", outbox.path]) == 0
