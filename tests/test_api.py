@@ -31,7 +31,7 @@ def test_a_class_cannot_be_marked() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "etl", len, object()])
 def test_nothing_else_can_be_marked(wrong: Any) -> None:
-    """A misplaced call is told where it is made, rather than ignored."""
+    """A misplaced call is an error where it is made."""
     with pytest.raises(TypeError, match=r"disable_ryft\(\) takes a DAG, an operator or .* not "):
         disable_ryft(wrong)
     with pytest.raises(TypeError, match="enable_ryft"):

@@ -163,11 +163,11 @@ def test_sandbox_keeps_what_it_accepted_also_when_it_is_killed(tmp_path: Path) -
         assert requests.get(f"{running.url}/queries", timeout=60).json() == [QUERY.to_payload()]
 
 
-def test_sandbox_misbehaves_as_it_is_told() -> None:
-    told: list[dict[str, Any]] = [{"status": 503, "retry_after": "2", "times": 1}, {"refuse": "poison"}]
-    arguments = [word for fault in told for word in ("--fault", json.dumps(fault))]
+def test_sandbox_misbehaves_as_its_faults_say() -> None:
+    faults: list[dict[str, Any]] = [{"status": 503, "retry_after": "2", "times": 1}, {"refuse": "poison"}]
+    arguments = [word for fault in faults for word in ("--fault", json.dumps(fault))]
     with sandbox(*arguments) as running:
-        assert requests.get(f"{running.url}/faults", timeout=60).json() == told
+        assert requests.get(f"{running.url}/faults", timeout=60).json() == faults
         answer = requests.post(f"{running.url}/ingest/push/queries", json=[], timeout=60)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 

@@ -100,10 +100,10 @@ def test_what_cannot_be_sent_is_left_and_reported(
     """The exit code is for scripts, the sentence is for people, the token for neither."""
     sandbox.faults.set(Fault(status=401))
     assert main(["outbox", "ship", "--path", outbox.path]) == 1
-    told = capsys.readouterr().out
-    assert "0 queries accepted, 0 refused, 3 left" in told
-    assert "refused the ingest token (401)" in told
-    assert token not in told
+    printed = capsys.readouterr().out
+    assert "0 queries accepted, 0 refused, 3 left" in printed
+    assert "refused the ingest token (401)" in printed
+    assert token not in printed
 
 
 def test_an_open_circuit_breaker_is_ignored_only_by_force(

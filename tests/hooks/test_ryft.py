@@ -149,7 +149,7 @@ def test_what_the_form_leaves_empty_is_not_given(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "expected"),
     [
         ({"dead_line": 3}, "did you mean deadline?"),
         ({"colour": "red"}, "allowed: connect_timeout, "),
@@ -166,13 +166,13 @@ def test_what_the_form_leaves_empty_is_not_given(connect: Connect) -> None:
         ({"proxies": "{not json"}, "proxies in the extra must be an address"),
     ],
 )
-def test_a_bad_option_is_one_sentence(connect: Connect, extra: dict[str, Any], told: str) -> None:
+def test_a_bad_option_is_one_sentence(connect: Connect, extra: dict[str, Any], expected: str) -> None:
     """The sentence names the connection, the option and what is allowed, and no secret."""
     with pytest.raises(ConfigurationError) as caught:
         connect(extra).get_conn()
     message = str(caught.value)
     assert message.startswith("Connection 'ryft_default': ")
-    assert told in message
+    assert expected in message
     assert "pa55word" not in message
 
 
@@ -184,7 +184,7 @@ def test_proxies_by_scheme_can_be_json_text(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("parts", "expected"),
     [
         ({"password": None}, "The ingest token is empty"),
         ({"password": " \n"}, "The ingest token is empty"),
@@ -196,10 +196,10 @@ def test_proxies_by_scheme_can_be_json_text(connect: Connect) -> None:
         ({"host": "user:pa55word@ryft.example.com"}, "no user, password"),
     ],
 )
-def test_a_bad_connection_is_one_sentence(connect: Connect, parts: dict[str, Any], told: str) -> None:
+def test_a_bad_connection_is_one_sentence(connect: Connect, parts: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         connect(**parts).get_conn()
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert "pa55word" not in str(caught.value)
     assert "tökén" not in str(caught.value)
 

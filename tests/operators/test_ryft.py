@@ -96,7 +96,7 @@ def test_no_queries_is_no_request(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("queries", "told"),
+    ("queries", "expected"),
     [
         (7, "queries: must be a query, a list of queries or JSON text of them, not int"),
         (None, "not NoneType"),
@@ -105,10 +105,10 @@ def test_no_queries_is_no_request(sandbox: Sandbox) -> None:
         ('"text"', "not str"),
     ],
 )
-def test_queries_from_something_else(sandbox: Sandbox, queries: Any, told: str) -> None:
+def test_queries_from_something_else(sandbox: Sandbox, queries: Any, expected: str) -> None:
     with pytest.raises(InvalidQueryError, match="queries") as caught:
         push(queries)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert not sandbox.requests
 
 
@@ -193,7 +193,7 @@ def test_the_given_payloads_are_not_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"tags": "one"}, "tags: must be a list of texts, not 'one'"),
         ({"tags": [1]}, "tags: must be a list of texts, not [1]"),
@@ -201,10 +201,10 @@ def test_the_given_payloads_are_not_changed() -> None:
         ({"context": "iceberg"}, "context: must be a JSON object, not str 'iceberg'"),
     ],
 )
-def test_a_bad_default_is_named(sandbox: Sandbox, options: dict[str, Any], told: str) -> None:
+def test_a_bad_default_is_named(sandbox: Sandbox, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(InvalidQueryError) as caught:
         push(payload(), **options)
-    assert str(caught.value) == told
+    assert str(caught.value) == expected
     assert not sandbox.requests
 
 
@@ -241,7 +241,7 @@ def test_refused_queries_fail_the_task_when_everything_else_was_delivered(sandbo
 
 
 def test_refused_queries_can_be_skipped(sandbox: Sandbox, log: pytest.LogCaptureFixture) -> None:
-    """What is dropped is told: by id in the log, by number and id in the XCom."""
+    """What is dropped is reported: by id in the log, by number and id in the XCom."""
     sandbox.faults.set(Fault(refuse="^q-(3|40)$"))
     summary = push(several(100), on_refused="skip")
     assert summary["accepted"] == 98

@@ -1,4 +1,4 @@
-"""Faults are told to the sandbox in Python or JSON, checked, and taken in turn."""
+"""Faults are given in Python or JSON, checked, and applied in turn."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_fault_refuses_no_pattern_in_what_is_no_query(query: object) -> None:
     assert not Fault(refuse="poison|7").refuses(query)
 
 
-def befallen(faults: Faults, count: int) -> list[Fault]:
+def applied(faults: Faults, count: int) -> list[Fault]:
     return [faults.take(10, [])[1] for _ in range(count)]
 
 
@@ -101,13 +101,13 @@ def test_faults_apply_to_requests_one_after_the_other() -> None:
     first, second, always = Fault(status=503, times=2), Fault(status=429, times=1), Fault(delay=1.0)
     faults = Faults()
     faults.set(first, second, always)
-    assert befallen(faults, 5) == [first, first, second, always, always]
+    assert applied(faults, 5) == [first, first, second, always, always]
 
 
 def test_faults_that_are_used_up_leave_a_good_server() -> None:
     faults = Faults()
     faults.set(Fault(hang=True, times=1))
-    assert befallen(faults, 3) == [Fault(hang=True, times=1), Fault(), Fault()]
+    assert applied(faults, 3) == [Fault(hang=True, times=1), Fault(), Fault()]
     assert faults.waiting() == []
 
 
@@ -130,7 +130,7 @@ def test_a_rule_counts_only_requests_that_it_is_for() -> None:
 def test_waiting_says_how_often_each_is_left() -> None:
     faults = Faults()
     faults.set(Fault(status=503, times=3), Fault(status=429))
-    befallen(faults, 2)
+    applied(faults, 2)
     assert faults.waiting() == [Fault(status=503, times=1), Fault(status=429)]
 
 
@@ -138,9 +138,9 @@ def test_setting_replaces_what_waits() -> None:
     faults = Faults()
     faults.set(Fault(status=503))
     faults.set(Fault(status=500))
-    assert befallen(faults, 1) == [Fault(status=500)]
+    assert applied(faults, 1) == [Fault(status=500)]
     faults.set()
-    assert befallen(faults, 1) == [Fault()]
+    assert applied(faults, 1) == [Fault()]
 
 
 def test_chance_is_repeatable_and_near_what_was_asked() -> None:
@@ -148,7 +148,7 @@ def test_chance_is_repeatable_and_near_what_was_asked() -> None:
     for seed in (1, 1, 2):
         faults = Faults(seed)
         faults.set(Fault(status=503, probability=0.3))
-        runs.append([fault.status == 503 for fault in befallen(faults, 1_000)])
+        runs.append([fault.status == 503 for fault in applied(faults, 1_000)])
     assert runs[0] == runs[1] != runs[2]
     assert 250 < sum(runs[0]) < 350
 
@@ -156,4 +156,4 @@ def test_chance_is_repeatable_and_near_what_was_asked() -> None:
 def test_probability_0_is_never() -> None:
     faults = Faults()
     faults.set(Fault(status=503, probability=0))
-    assert befallen(faults, 100) == [Fault()] * 100
+    assert applied(faults, 100) == [Fault()] * 100

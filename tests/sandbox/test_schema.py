@@ -43,7 +43,7 @@ def refused_field(payload: Any) -> str | None:
 
 
 def names(problem: str, field: str) -> bool:
-    """Tell whether a sentence is about a field; the empty one is the whole record."""
+    """Return whether a sentence is about a field; the empty one is the whole record."""
     return problem.startswith(f"{field or 'record'}: ")
 
 

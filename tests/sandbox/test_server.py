@@ -1,4 +1,4 @@
-"""The sandbox answers as an ingest API does, and misbehaves when it is told to."""
+"""The sandbox answers as an ingest API does, and misbehaves as its faults say."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_reasons_end_after_twenty(post: Post) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "reason"),
     [
         (b"", "Expecting value"),
         (b"   ", "Expecting value"),
@@ -216,11 +216,11 @@ def test_reasons_end_after_twenty(post: Post) -> None:
         (b"[" + b"1" * 5_000 + b"]", "4300"),
     ],
 )
-def test_refuses_what_is_no_json(sandbox: Sandbox, post: Post, body: bytes, words: str) -> None:
+def test_refuses_what_is_no_json(sandbox: Sandbox, post: Post, body: bytes, reason: str) -> None:
     answer = post(body=body)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("The body is not JSON: ")
-    assert words in answer.json()["error"]
+    assert reason in answer.json()["error"]
     assert sandbox.records() == []
 
 
@@ -435,8 +435,8 @@ def test_fault_with_a_smaller_limit_of_bytes(sandbox: Sandbox, post: Post) -> No
 def test_faults_are_set_through_http(sandbox: Sandbox, post: Post) -> None:
     url = f"{sandbox.url}/faults"
     assert requests.get(url, timeout=60).json() == []
-    told = [{"status": 503, "times": 2}, {"refuse": "bad"}]
-    assert requests.put(url, json=told, timeout=60).json() == told
+    faults = [{"status": 503, "times": 2}, {"refuse": "bad"}]
+    assert requests.put(url, json=faults, timeout=60).json() == faults
     assert post(payload()).status_code == 503
     assert requests.get(url, timeout=60).json() == [{"status": 503, "times": 1}, {"refuse": "bad"}]
     assert requests.put(url, json={"status": 429}, timeout=60).json() == [{"status": 429}]
@@ -656,13 +656,13 @@ def test_it_listens_on_loopback_only(sandbox: Sandbox) -> None:
 
 
 def test_each_request_to_the_api_is_reported(token: str) -> None:
-    told: list[Request] = []
+    reported: list[Request] = []
     query = Query.from_payload(payload())
-    with Sandbox(token=token, on_request=told.append) as sandbox:
+    with Sandbox(token=token, on_request=reported.append) as sandbox:
         with IngestClient(token, base_url=sandbox.url) as client:
             client.push([query, query])
         requests.get(sandbox.url, timeout=60)
-        assert told == list(sandbox.requests) == [Request(200, 2 * len(query.encode()) + 3, 2)]
+        assert reported == list(sandbox.requests) == [Request(200, 2 * len(query.encode()) + 3, 2)]
         assert sandbox.statuses() == {200: 1}
 
 
