@@ -552,7 +552,7 @@ def test_an_address_with_a_login_is_refused_without_showing_it(token: str, addre
 @pytest.mark.parametrize("token_given", ["a space", "a\ttab", "a\nbreak", "nul\x00", "tökén", "🔑", "\x7f"])
 def test_a_token_with_a_strange_character_is_refused(token_given: str) -> None:
     """The error says what is wrong with the token, and not the token."""
-    with pytest.raises(ConfigurationError, match=r"holds a character that no token has .* Copy it anew") as caught:
+    with pytest.raises(ConfigurationError, match=r"holds a character that no token has .* Copy it again") as caught:
         transport_to("https://ryft.example", token_given)
     assert token_given not in str(caught.value)
 
