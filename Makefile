@@ -1,6 +1,6 @@
 # make demo             run a DAG in real Airflow and show what the sandbox received
 # make test             the whole suite
-# make lint             ruff and mypy
+# make lint             ruff, mypy, import-linter and codespell
 # make bench            what reporting costs a task
 # make installed        build the wheel, install it into an empty environment, and import all of it
 # make constraints      pin what is installed now
@@ -45,6 +45,8 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict airflow_provider_ryft
+	$(VENV)/bin/lint-imports --cache-dir .cache/import-linter
+	$(VENV)/bin/codespell
 
 bench: $(VENV)/.test
 	$(VENV)/bin/python benchmarks/cost.py

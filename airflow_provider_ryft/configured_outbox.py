@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
 from airflow_provider_ryft.settings import Settings, is_url
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def store(options: Settings) -> ObjectStoreOutbox | None:
     return _store(options.outbox_path, options) if is_url(options.outbox_path) else None
 
 
-def find(path: str | None, options: Settings) -> Outbox:
+def find(path: str | None, options: Settings) -> BaseOutbox:
     """Return the outbox that somebody is to look into, or send from.
 
     :param path: a folder or a URL; that of ``[ryft] outbox_path`` if not given

@@ -1,4 +1,4 @@
-"""What keeps an error of ours out of the user's task."""
+"""Keeps errors of this package out of the user's task."""
 
 from __future__ import annotations
 
@@ -16,41 +16,50 @@ log = logging.getLogger(__name__)
 _warned = False
 
 
-def survive(error: BaseException) -> None:
-    """Swallow an error of our own; raise it again if it only happened to arrive while our code ran.
+class _Isolation:
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if error is None or _is_from_a_signal(error):
+            return False
+        try:
+            _report(error)
+        except BaseException as second:
+            if _is_from_a_signal(second):
+                raise
+        return True
+
+
+_isolation = _Isolation()  # it has no state, so one will do: a block costs 0.1 us
+
+
+def isolated() -> _Isolation:
+    """Swallow and log whatever a block of our own code raises, unless it only happened to arrive while that ran.
 
     A task's time limit, its termination and Ctrl-C are raised by signal handlers, at any instruction of the main
     thread. They belong to the task, and it must get them.
-
-    :param error: what was raised while our code ran
     """
-    if _is_from_a_signal(error):
-        raise error
-    try:
-        _report(error)
-    except BaseException as second:
-        if _is_from_a_signal(second):
-            raise
+    return _isolation
 
 
 def guarded(entry: Callable[P, object]) -> Callable[P, None]:
-    """Wrap an entry from Airflow, so that it returns nothing and raises nothing of its own.
+    """Wrap a function that Airflow calls, so that it returns nothing and raises nothing of its own.
 
     Airflow 2.11 calls listeners unguarded, and 3.x catches ``Exception`` only.
     """
 
     @functools.wraps(entry)
     def guard(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
+        with isolated():
             entry(*args, **kwargs)
-        except BaseException as error:
-            survive(error)
 
     return guard
 
 
 def _is_from_a_signal(error: BaseException) -> bool:
-    """Tell whether a signal handler raised it: the handler is among the frames that it passed.
+    """Return whether a signal handler raised an error: the handler is among the frames that it passed.
 
     Python's own handler of Ctrl-C leaves no frame, so a ``KeyboardInterrupt`` counts whenever that one is in place.
     """
@@ -76,7 +85,7 @@ def _report(error: BaseException) -> None:
     global _warned
     level = logging.DEBUG if _warned else logging.WARNING
     _warned = True
-    # The message of the error may quote the statement, and its frames hold it: only its kind and place are told.
+    # The message of the error may quote the statement, and its frames hold it: only its kind and place are logged.
     place = _frames(error.__traceback__)[-1:]
     where = f"{place[0].f_code.co_filename}:{place[0].f_lineno}" if place else "an unknown place"
     log.log(level, "A statement was not observed as it should: %s at %s", type(error).__name__, where)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from support.airflow_home import AirflowHome
+from support.airflow_home import AirflowHome, connection_variable
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -24,25 +23,10 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="ryft-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
-pytest_plugins = ["support.capture"]
+pytest_plugins = ["support.capture", "support.masker"]
 
 # The suite's output is searched for this text, which must be in none of it.
 TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
-
-
-@pytest.fixture(autouse=True)
-def secrets_stay_in_their_test() -> Iterator[None]:
-    """Forget the passwords of a test's connections: 2.11 masks a short one in every text of every later test."""
-    from airflow_provider_ryft.redaction import redact
-
-    def maskers() -> list[Any]:
-        return [sys.modules[name]._secrets_masker() for name in redact._MASKERS if name in sys.modules]
-
-    before = [(masker, set(masker.patterns), masker.replacer) for masker in maskers()]
-    yield
-    for masker in maskers():
-        known = [(patterns, replacer) for other, patterns, replacer in before if other is masker]
-        masker.patterns, masker.replacer = known[0] if known else (set(), None)
 
 
 @pytest.fixture(scope="session")
@@ -62,15 +46,40 @@ def sandbox(token: str) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def database_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the database of a fresh Airflow is kept once it was made."""
-    return tmp_path_factory.mktemp("template") / "airflow.db"
+    """Return where the database of a fresh Airflow is kept once it was made, for all processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "template.db"
 
 
 @pytest.fixture
-def airflow_home(tmp_path: Path, database_template: Path, sandbox: Sandbox, token: str) -> AirflowHome:
+def airflow_home(tmp_path: Path, database_template: Path, sandbox: Sandbox, token: str) -> Iterator[AirflowHome]:
     """Return an Airflow whose DAGs are in ``dags`` of its home, and that reports to the sandbox."""
     home = AirflowHome(tmp_path, tmp_path / "dags")
     home.dags.mkdir()
     home.migrate(database_template)
     home.connect("ryft_default", conn_type="ryft", host=sandbox.url, password=token)
-    return home
+    yield home
+    home.close()
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory, database_template: Path) -> Iterator[AirflowHome]:
+    """Return an Airflow with the DAGs of the integration tests, whose supervisor runs tasks of many tests.
+
+    What a test must have for itself, such as its outbox, it gives to its tasks as their environment.
+    """
+    path = tmp_path_factory.mktemp("shared")
+    home = AirflowHome(path, Path(__file__).parent / "integration" / "dags")
+    home.migrate(database_template)
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def own_environment(tmp_path: Path, sandbox: Sandbox, token: str) -> dict[str, str]:
+    """Return an environment of tasks of the shared Airflow: a test's own outbox, sandbox, and SQLite database."""
+    return {
+        "AIRFLOW__RYFT__OUTBOX_PATH": str(tmp_path / "ryft-outbox"),
+        **connection_variable("ryft_default", conn_type="ryft", host=sandbox.url, password=token),
+        **connection_variable("lite", conn_type="sqlite", host=str(tmp_path / "lite.db")),
+    }

@@ -1,6 +1,6 @@
-"""Puts together what is seen of an execution from several sides.
+"""Puts together what is observed of an execution from several sides.
 
-The wrappers of hooks' methods, SQLAlchemy's events and the hooks' lineage come here, each with its part of the truth.
+The wrappers of hooks' methods, SQLAlchemy's events and hook lineage come here, each with its part of the truth.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+from airflow_provider_ryft.capture.call_stack import call_stack
 from airflow_provider_ryft.capture.dbapi import is_done, returns_early, statement_text
-from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, adopt_statement, call_stack, mark_observed
+from airflow_provider_ryft.capture.hook_call import HookCall, adopt_statement, mark_observed
+from airflow_provider_ryft.capture.method_kind import MethodKind
 from airflow_provider_ryft.capture.session import CaptureSession, StatementRun, active_session
 
 
-def _audible() -> CaptureSession | None:
-    return None if call_stack.muted else active_session()
+def _unsuppressed_session() -> CaptureSession | None:
+    return None if call_stack.suppressed else active_session()
 
 
 def suppress_capture(change: int) -> None:
-    """Let the thread run statements that are nobody's query (+1), and end that (-1)."""
-    call_stack.muted = max(0, call_stack.muted + change)
+    """Let the thread run internal queries of the driver or dialect (+1), and end that (-1)."""
+    call_stack.suppressed = max(0, call_stack.suppressed + change)
 
 
 def innermost_call(hook: Any) -> HookCall | None:
@@ -28,37 +30,37 @@ def innermost_call(hook: Any) -> HookCall | None:
     return top if isinstance(top, HookCall) and top.hook is hook else None
 
 
-def start_call(hook: Any, kind: MethodKind, texts: list[str], *, reports_silence: bool) -> HookCall | None:
-    """Note that a public method of a hook begins."""
-    observation = _audible()
-    if observation is None:
+def start_call(hook: Any, kind: MethodKind, texts: list[Any], *, report_if_unobserved: bool) -> HookCall | None:
+    """Record that a public method of a hook begins."""
+    session = _unsuppressed_session()
+    if session is None:
         return None
     if kind in (MethodKind.JOB, MethodKind.SUBMIT) and isinstance(call_stack.top, StatementRun):
         return None  # it is how that statement's cursor works
-    call = HookCall(observation, hook, kind, texts, reports_silence=reports_silence)
-    if kind is MethodKind.ROWS:
-        for outer in call_stack.calls(hook):
-            outer.observed = outer.observed or outer.kind is MethodKind.ROWS  # it leaves the insert to this one
-    if kind is MethodKind.JOB:
-        call.begin_next()
+    call = HookCall(session, hook, kind, texts, report_if_unobserved=report_if_unobserved)
     call_stack.push(call)
+    if kind is MethodKind.ROWS:
+        for outer in call.enclosing:
+            outer.observed = outer.observed or outer.kind is MethodKind.ROWS  # it leaves the insert to this one
+    elif kind is MethodKind.JOB:
+        call.begin_next()
     return call
 
 
 def finish_call(call: HookCall, error: BaseException | None) -> None:
-    """Note that a public method has ended."""
+    """Record that a public method has ended."""
     call_stack.pop(call)
-    call.settle(error)
+    call.finish_open_result(error)
 
 
 def suspend_call(call: HookCall) -> None:
-    """Note that a public method has returned a generator, which has yet to run its statement."""
+    """Record that a public method has returned a generator, which has yet to run its statement."""
     call_stack.pop(call)
     call.paused = perf_counter()
 
 
 def note_split(parts: Any) -> None:
-    """Note how a hook cuts a text into the statements that it is going to run."""
+    """Record how a hook cuts a text into the statements that it is going to run."""
     texts = [parts] if isinstance(parts, str) else parts
     top = call_stack.top
     if isinstance(top, HookCall) and top.executes and isinstance(texts, list):
@@ -66,7 +68,7 @@ def note_split(parts: Any) -> None:
 
 
 def resume_call(call: HookCall) -> None:
-    """Note that a generator is asked for more: what it runs belongs to the call that made it."""
+    """Record that a generator is asked for more: what it runs belongs to the call that made it."""
     if call.session.here:
         call_stack.push(call)
         call.session.unfinished.add(call)
@@ -78,14 +80,14 @@ def resume_call(call: HookCall) -> None:
 
 
 def pause_call(call: HookCall) -> None:
-    """Note that a generator has yielded: until it is asked again, the time is the caller's."""
+    """Record that a generator has yielded: until it is asked again, the time is the caller's."""
     call_stack.pop(call)
     call.paused = perf_counter()
     call.yielded = True
 
 
 def start_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_part: bool = False) -> StatementRun | None:
-    """Note that an engine is asked.
+    """Record that an engine is asked.
 
     :param hook: the hook that asks
     :param sql: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it
@@ -95,8 +97,8 @@ def start_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
         cursor
     :return: the statement; ``None`` if it is a part of one that is observed already
     """
-    observation = _audible()
-    if observation is None:
+    session = _unsuppressed_session()
+    if session is None:
         return None
     text = statement_text(sql, cursor)
     top = call_stack.top
@@ -113,7 +115,7 @@ def start_statement(hook: Any, sql: Any, cursor: Any, connection: Any, *, is_par
         return None
     running = adopt_statement(calls, text, whatever=is_part)
     if running is None:
-        running = observation.begin(text, hook, connection=connection)
+        running = session.start_run(text, hook, connection=connection)
     else:
         running.restart(text)
     mark_observed(calls, text)
@@ -130,7 +132,7 @@ def _end_answered(call: HookCall, hook: Any, cursor: Any) -> None:
 
 
 def _is_of_rows(calls: list[HookCall], text: str) -> bool:
-    """Tell whether this is one of many executions of an insert that is already observed as one."""
+    """Return whether this is one of many executions of an insert that is already observed as one."""
     for call in calls:  # noqa: SIM110  # a generator for any() costs each statement more than the rest of this
         if call.generated == text and call.kind is MethodKind.ROWS:
             return True
@@ -138,7 +140,7 @@ def _is_of_rows(calls: list[HookCall], text: str) -> bool:
 
 
 def finish_statement(running: StatementRun, error: BaseException | None) -> None:
-    """Note that the engine has answered.
+    """Record that the engine has answered.
 
     :param running: what :func:`start_statement` returned
     :param error: what was raised
@@ -156,7 +158,7 @@ def finish_statement(running: StatementRun, error: BaseException | None) -> None
 
 
 def is_still_running(running: StatementRun) -> bool:
-    """Tell whether a statement goes on although its driver has returned, and no public call around it sees its end."""
+    """Return whether a statement goes on after its driver has returned, and no public call around it sees its end."""
     call = _call_around()
     return (
         returns_early(running.cursor)
@@ -175,35 +177,32 @@ def _call_around() -> HookCall | None:
     return None
 
 
-def on_lineage(hook: Any, told: dict[str, Any]) -> None:
-    """Note that a hook told its lineage that it ran a statement.
+def on_lineage(hook: Any, lineage: dict[str, Any]) -> bool:
+    """Record that a hook reports to hook lineage that it ran a statement.
 
     :param hook: the hook
-    :param told: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it, the
+    :param lineage: the statement, as :func:`~airflow_provider_ryft.capture.dbapi.statement_text` takes it, the
         engine's id of it, and the catalog and the schema of unqualified names; its parameters are not read
+    :return: ``False`` if it was not run here but submitted to a service
     """
     top = call_stack.top
     executes = hasattr(hook, "_run_command")
     if isinstance(top, StatementRun) and executes:
         if not top.delegated:
-            top.record_lineage(told.get("job_id"))
-        return
-    observation = _audible()
-    if observation is None:
-        return
-    sql, engine_id, schema = told.get("sql"), told.get("job_id"), told.get("default_schema")
+            top.record_lineage(lineage.get("job_id"))
+        return True
+    session = _unsuppressed_session()
+    if session is None:
+        return True
+    sql, engine_id, schema = lineage.get("sql"), lineage.get("job_id"), lineage.get("default_schema")
     call = top if isinstance(top, HookCall) and top.hook is hook else None
     if not executes or (call is not None and call.kind is MethodKind.SUBMIT):
-        from airflow_provider_ryft.extractors import submissions
-
-        text, catalog = statement_text(sql), told.get("default_db")
-        submissions.record_submission(
-            hook, text, engine_id, connections=observation.connections, catalog=catalog, schema=schema
-        )
-    elif call is not None:
+        return False
+    if call is not None:
         if call.kind is MethodKind.ROWS or not _is_of_rows(call_stack.calls(hook), statement_text(sql)):
             call.report(sql, engine_id, schema)
     elif not any(isinstance(frame, HookCall) and frame.hook is hook for frame in call_stack.stack):
-        running = observation.begin(statement_text(sql), hook)
+        running = session.start_run(statement_text(sql), hook)
         running.record_lineage(engine_id)
         running.finish()
+    return True

@@ -1,4 +1,4 @@
-"""Where an error came through a hook's code: what the hook was doing tells whose error it is.
+"""Whose error it is: the engine's, the handler's or the caller's, by where it came through a hook's code.
 
 A method that executes by itself shows neither its cursor nor when it uses it; but the error that ends it shows at which
 line it was. This is read when a statement has failed, and only then.
@@ -12,8 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from airflow_provider_ryft.capture.dbapi import causes, is_of_the_driver, statement_seconds
-
-_WRAPPERS = "airflow_provider_ryft.instrumentation.wrappers"
+from airflow_provider_ryft.capture.method_kind import wrapper_code
 
 # What Python raises about an argument or a file, and no driver about its server. A lost connection, a time limit and
 # a lack of memory are not among them.
@@ -51,8 +50,8 @@ class ErrorOrigin:
         self._own: FrameType | None = None
         self._is_another_call = False
         for frame, offset in _frames(error):
-            if self._own is not None and _is_of_a_wrapper(frame):
-                self._is_another_call = True  # what is below is told by that one
+            if self._own is not None and frame.f_code in wrapper_code:
+                self._is_another_call = True  # which reports what is below
                 break
             self._frames.append(frame)
             if frame.f_locals.get("self") is hook and frame.f_globals.get("__name__") in self._modules:
@@ -93,10 +92,6 @@ class ErrorOrigin:
                     if isinstance(value, str) and value in texts:
                         return value
         return None
-
-
-def _is_of_a_wrapper(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__") == _WRAPPERS and frame.f_code.co_name != "__next__"  # an iterator's
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:

@@ -1,36 +1,23 @@
-"""Public methods of hooks while they run, and what each thread is in the middle of.
+"""Public methods of hooks while they run.
 
 One execution is seen from several sides: a hook's public method runs, the hook's ``_run_command`` runs, SQLAlchemy runs
-a cursor, the hook tells its lineage. A thread's stack of calls and running statements says which of these belong
-together, so that each execution is one :class:`~airflow_provider_ryft.capture.statement.Statement`.
+a cursor, the hook reports it to hook lineage. A thread's
+:data:`~airflow_provider_ryft.capture.call_stack.call_stack` says which of these belong together, so that each
+execution is one :class:`~airflow_provider_ryft.capture.statement.Statement`.
 """
 
 from __future__ import annotations
 
-import threading
-from enum import Enum
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.capture.dbapi import execution_seconds, is_done, statement_text
+from airflow_provider_ryft.capture.method_kind import MethodKind
 from airflow_provider_ryft.capture.session import CaptureSession, StatementRun
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.guard import isolated
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.error_origin import ErrorOrigin
-
-
-class MethodKind(Enum):
-    """What a public method of a hook does."""
-
-    DELEGATE = "leaves the execution to another method of the hook"
-    STATEMENT = "executes one statement itself"
-    SCRIPT = "executes one statement after the other itself, and tells its lineage of each"
-    BATCH = "executes all that it is given itself, and tells nobody of each statement"
-    CHUNKS = "returns a generator that executes one statement when it is first asked"
-    ROWS = "inserts rows with one statement, executed for each row or batch"
-    JOB = "submits a statement through an API, and waits for it"
-    SUBMIT = "submits a statement and does not wait: its end is not seen here"
 
 
 # These ask the engine themselves once they have a connection, and for what they were given.
@@ -40,12 +27,12 @@ _EXECUTING = frozenset({MethodKind.STATEMENT, MethodKind.SCRIPT, MethodKind.BATC
 class HookCall:
     """A public method of a hook while it runs.
 
-    :param observation: the task's
+    :param session: the task's
     :param hook: the hook
     :param kind: what the method does
     :param texts: the statements that its arguments name, which may be objects until there is a connection to render
         them for; none if they can't be known
-    :param reports_silence: whether a call in which nothing was seen to run did run its statement nevertheless
+    :param report_if_unobserved: whether a call in which nothing was observed did run its statement nevertheless
     """
 
     __slots__ = (
@@ -54,6 +41,7 @@ class HookCall:
         "connected",
         "connection",
         "cursor",
+        "enclosing",
         "executes",
         "generated",
         "hook",
@@ -71,37 +59,40 @@ class HookCall:
     )
 
     def __init__(
-        self, observation: CaptureSession, hook: Any, kind: MethodKind, texts: list[Any], *, reports_silence: bool
+        self, session: CaptureSession, hook: Any, kind: MethodKind, texts: list[Any], *, report_if_unobserved: bool
     ) -> None:
-        self.session = observation
+        self.session = session
         self.hook = hook
         self.kind = kind
         self.executes = kind in _EXECUTING
         self.texts = texts
         self.named = texts[0] if texts else ""
-        self.report_if_unobserved = reports_silence
+        self.report_if_unobserved = report_if_unobserved
         self.clock = perf_counter()
         self.connected = self.observed = False
+        self.enclosing: list[HookCall] = []  # the same hook's, innermost first; the stack knows them
         self.reading_rows = False  # the rows to insert, which are the caller's
         self.running: StatementRun | None = None
         self.answered: list[StatementRun] = []  # their results are being handled
-        self.reported_run: StatementRun | None = None  # the method told its lineage of it, but its result may yet fail
+        self.reported_run: StatementRun | None = (
+            None  # the method reported it to hook lineage, but its result may yet fail
+        )
         self.connection: Any = None
         self.cursor: Any = None
         self.generated: str | None = None
         self.paused: float | None = None
         self.yielded = False
 
-    def connected_to(self, connection: Any) -> None:
-        """Take note of the driver's connection that the method was given."""
+    def record_connection(self, connection: Any) -> None:
+        """Record the driver's connection that the method was given."""
         self.connected = True
         self.connection = connection
         self.clock = perf_counter()
         if self.executes and not self.observed:
             self.begin_next()
 
-    def use(self, cursor: Any) -> None:
-        """Take note of the driver's cursor that the method was given."""
+    def record_cursor(self, cursor: Any) -> None:
+        """Record the driver's cursor that the method was given."""
         self.cursor = cursor
         if self.running is not None:
             self.running.cursor = cursor
@@ -113,14 +104,14 @@ class HookCall:
                 text, self.texts = self._rest(), []
             else:
                 text = self._rendered(self.texts.pop(0))
-            self.running = adopt_statement(call_stack.calls(self.hook), text)
+            self.running = adopt_statement(self.enclosing, text)
             if self.running is None:
-                self.running = self.session.begin(text, self.hook, connection=self.connection)
+                self.running = self.session.start_run(text, self.hook, connection=self.connection)
             else:
                 self.running.restart(text)
             self.running.cursor = self.cursor
             self.observed = True
-            mark_observed(call_stack.calls(self.hook), text)
+            mark_observed(self.enclosing, text)
 
     def begin_generated(self, text: str) -> None:
         """Begin the one statement of a call that inserts rows, once its text is known."""
@@ -130,7 +121,7 @@ class HookCall:
             self.begin_next()
 
     def split(self, texts: list[str]) -> None:
-        """Take note of how the method cuts its argument into the statements that it is going to run."""
+        """Record how the method cuts its argument into the statements that it is going to run."""
         if self.kind is MethodKind.BATCH:
             return
         if self.running is None and not self.observed and len(self.texts) <= 1:
@@ -139,11 +130,11 @@ class HookCall:
             self.running.statement.text = texts[0]
 
     def names(self, text: str) -> bool:
-        """Tell whether a statement is one that the method was given."""
+        """Return whether a statement is one that the method was given."""
         return any(_same(text, self._rendered(own)) for own in self.texts)
 
     def report(self, sql: Any, engine_id: Any, schema: Any = None) -> None:
-        """Take note of what the method told its lineage: it did run this, perhaps in a schema that it was told."""
+        """Record what the method reported to hook lineage: it did run this, perhaps in a schema of its own."""
         if self.kind is MethodKind.SUBMIT or (self.kind is MethodKind.CHUNKS and self.running is None):
             return
         text = (
@@ -154,21 +145,21 @@ class HookCall:
         running, self.running = self.running, None
         if running is None:
             if self.observed and self.kind not in (MethodKind.SCRIPT, MethodKind.DELEGATE):
-                return  # what told it was seen to run
+                return  # what reported it was observed
             running = self._begin_late(text)
         running.statement.text = text
         running.statement.schema = schema if isinstance(schema, str) and schema else None
         running.spent = execution_seconds(self.connection)
         running.record_lineage(engine_id)
-        self._end_told(None)
+        self._end_reported(None)
         if self.executes:
             self.reported_run = running
         else:
             running.finish()
         self.clock = perf_counter()
 
-    def settle(self, error: BaseException | None) -> None:
-        """End what the method had begun; or, if nothing was seen of its work, tell of it now.
+    def finish_open_result(self, error: BaseException | None) -> None:
+        """End what the method had begun; or, if nothing of its work was observed, report it now.
 
         :param error: what the method raised
         """
@@ -180,23 +171,23 @@ class HookCall:
         if running is not None and self.paused is not None:
             running.clock += perf_counter() - self.paused
         if error is None:
-            self._end_told(None)
+            self._end_reported(None)
             if running is None and self.ran_unobserved():
                 running = self._begin_late(self._rest())
             elif running is not None and self.kind is MethodKind.SCRIPT:
-                self.texts.insert(0, running.statement.text)  # it told of none, so there is one record of all
+                self.texts.insert(0, running.statement.text)  # it reported none, so there is one record of all
                 running.statement.text = self._rest()
             if running is not None:
                 running.finish()
         elif running is not None and not self.executes:
             running.finish(error)
         elif not answered and (self.executes or self.kind is MethodKind.ROWS):
-            try:
+            is_finished = False
+            with isolated():
                 self._fail(running, error)
-            except BaseException as fault:
-                survive(fault)
-                if running is not None:
-                    running.finish(error)  # whosever it is
+                is_finished = True
+            if running is not None and not is_finished:
+                running.finish(error)  # whosever it is
 
     def _fail(self, running: StatementRun | None, error: BaseException) -> None:
         """End with an error, which is the engine's or the hook's, and of this statement or of another."""
@@ -211,56 +202,54 @@ class HookCall:
             else:
                 running.finish(raised)
         elif self._is_of_the_next(site):
-            self._end_told(None)
+            self._end_reported(None)
             text = site.text_among([self._rendered(text) for text in self.texts]) or self._rest()
             if text.strip():
                 late = self._begin_late(text)
                 late.spent = site.execution_seconds
                 late.finish(raised)
         else:
-            self._end_told(raised)
+            self._end_reported(raised)
 
     def _is_of_the_next(self, site: ErrorOrigin) -> bool:
-        """Tell whether an error is that of a statement of which nothing was seen yet."""
+        """Return whether an error is that of a statement of which nothing was observed yet."""
         if self.reported_run is None and (self.observed or not self.report_if_unobserved):
             return False
         if site.in_handler:
-            return self.kind is MethodKind.SCRIPT  # it tells its lineage after the handler
+            return self.kind is MethodKind.SCRIPT  # it reports to hook lineage after the handler
         return not site.is_of_the_caller and (site.is_executing or (self.kind is MethodKind.ROWS and self.connected))
 
-    def _end_told(self, error: BaseException | None) -> None:
-        told, self.reported_run = self.reported_run, None
-        if told is not None:
-            told.finish(error)
+    def _end_reported(self, error: BaseException | None) -> None:
+        reported, self.reported_run = self.reported_run, None
+        if reported is not None:
+            reported.finish(error)
 
     def _rendered(self, sql: Any) -> str:
         return sql if type(sql) is str else statement_text(sql, self.cursor or self.connection)
 
     def _rest(self) -> str:
-        """Return what the method was given, as far as it was not seen, in one text."""
+        """Return what the method was given, as far as it was not observed, in one text."""
         texts = [self._rendered(text) for text in self.texts]
         return texts[0] if len(texts) == 1 else "; ".join(map(_bare, texts))
 
     def _without_values(self, text: str) -> str:
-        """Return an insert without the values that some hooks write into it: they are nobody's business."""
-        try:
+        """Return an insert without the values that some hooks write into it: they stay here."""
+        with isolated():
             from airflow_provider_ryft.sql.masking import mask_literals
 
             return mask_literals(text)
-        except BaseException as fault:
-            survive(fault)
-            return str(self.named)
+        return str(self.named)
 
     def _begin_late(self, text: str) -> StatementRun:
         self.observed = True
         if self.texts and _same(self._rendered(self.texts[0]), text):
             del self.texts[0]
-        mark_observed(call_stack.calls(self.hook), text)
+        mark_observed(self.enclosing, text)
         elapsed = perf_counter() - self.clock
-        return self.session.begin(text, self.hook, connection=self.connection, elapsed=elapsed)
+        return self.session.start_run(text, self.hook, connection=self.connection, elapsed=elapsed)
 
     def ran_unobserved(self) -> bool:
-        """Tell whether the method, which succeeded, asked the engine although nobody saw it."""
+        """Return whether the method, which succeeded, asked the engine unobserved."""
         return (
             self.connected
             and not self.observed
@@ -288,7 +277,7 @@ def adopt_statement(calls: list[HookCall], text: str, *, whatever: bool = False)
 
 
 def mark_observed(calls: list[HookCall], text: str) -> None:
-    """Tell a hook's public calls that what they are about is observed.
+    """Record for a hook's public calls that what they are about is observed.
 
     A call that inserts rows is not among them: its rows may come from a generator that runs statements of its own. Nor
     is a call that executes by itself, when this is another statement than it was given.
@@ -304,46 +293,3 @@ def _same(text: str, other: str) -> bool:
 
 def _bare(text: str) -> str:
     return text.strip().removesuffix(";").rstrip()
-
-
-class CallStack(threading.local):
-    """What runs on a thread, innermost last."""
-
-    def __init__(self) -> None:
-        self.stack: list[HookCall | StatementRun] = []
-        self.muted = 0
-
-    @property
-    def top(self) -> HookCall | StatementRun | None:
-        """What the thread is in the middle of."""
-        stack = self.stack
-        return stack[-1] if stack else None
-
-    def push(self, frame: HookCall | StatementRun) -> None:
-        """Note that what the thread does from now on belongs to this."""
-        self.stack.append(frame)
-
-    def pop(self, frame: HookCall | StatementRun) -> None:
-        """Note that this is over, and so is whatever it left behind by being cut off."""
-        stack = self.stack
-        if stack and stack[-1] is frame:
-            del stack[-1]
-        elif frame in stack:
-            del stack[stack.index(frame) :]
-
-    def clear(self) -> None:
-        """Forget what the thread was in the middle of."""
-        self.stack.clear()
-        self.muted = 0
-
-    def calls(self, hook: Any) -> list[HookCall]:
-        """Return the hook's public calls that are nested right here, innermost first."""
-        calls = []
-        for frame in reversed(self.stack):
-            if not isinstance(frame, HookCall) or frame.hook is not hook or frame.reading_rows:
-                break
-            calls.append(frame)
-        return calls
-
-
-call_stack = CallStack()

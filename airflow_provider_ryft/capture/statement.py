@@ -1,19 +1,20 @@
-"""A statement as it is observed, and who is told about it."""
+"""A statement as it is observed, and what gets it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 
+@dataclass(eq=False, repr=False, slots=True, kw_only=True)
 class Statement:
     """One execution of one SQL text, while it runs and after.
 
-    Its ``repr`` does not show the text, which may be megabytes, and hold secrets. (It is no data class, because each
-    task would take half a millisecond to define one.)
+    Its ``repr`` does not show the text, which may be megabytes, and hold secrets.
 
     :param text: the text as it was executed; ``""`` where there is none, never ``None``
-    :param query_id: the text of a random UUID, made when the statement was first seen
+    :param query_id: the text of a random UUID, made when the statement was first observed
     :param started_at: when the engine was asked; aware, in UTC
     :param conn_id: the Airflow connection of the hook that ran it
     :param connection: the Airflow ``Connection`` that the hook already held; it is never looked up for us
@@ -22,53 +23,22 @@ class Statement:
     :param server_version: the engine's version, where the driver holds it in memory
     :param duration_ms: the engine's work in milliseconds; ``None`` while it runs
     :param error: what it failed with
-    :param outcome_known: whether ``error`` says how it ended; nobody waited for the end of one that was only submitted
+    :param outcome_known: whether ``error`` says how it ended; the end of one that was only submitted was not observed
     :param schema: the schema that this one ran in, if its hook was told another than the connection's
     """
 
-    __slots__ = (
-        "conn_id",
-        "connection",
-        "duration_ms",
-        "engine_id",
-        "error",
-        "hook",
-        "outcome_known",
-        "query_id",
-        "schema",
-        "server_version",
-        "started_at",
-        "text",
-    )
-
-    def __init__(
-        self,
-        *,
-        text: str,
-        query_id: str,
-        started_at: datetime,
-        conn_id: str | None = None,
-        connection: Any | None = None,
-        hook: Any | None = None,
-        engine_id: str | None = None,
-        server_version: str | None = None,
-        duration_ms: float | None = None,
-        error: BaseException | None = None,
-        outcome_known: bool = True,
-        schema: str | None = None,
-    ) -> None:
-        self.text = text
-        self.query_id = query_id
-        self.started_at = started_at
-        self.conn_id = conn_id
-        self.connection = connection
-        self.hook = hook
-        self.engine_id = engine_id
-        self.server_version = server_version
-        self.duration_ms = duration_ms
-        self.error = error
-        self.outcome_known = outcome_known
-        self.schema = schema
+    text: str
+    query_id: str
+    started_at: datetime
+    conn_id: str | None = None
+    connection: Any | None = None
+    hook: Any | None = None
+    engine_id: str | None = None
+    server_version: str | None = None
+    duration_ms: float | None = None
+    error: BaseException | None = None
+    outcome_known: bool = True
+    schema: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.query_id!r}, conn_id={self.conn_id!r}, engine_id={self.engine_id!r})"
@@ -89,17 +59,25 @@ class DeclaredConnection(NamedTuple):
     user: str | None = None
 
 
+def text_or_none(value: object) -> str | None:
+    """Return a name or an id as text; ``None`` if it is blank, or neither text nor a number.
+
+    :param value: what a foreign object has in an attribute
+    """
+    return str(value) if isinstance(value, (str, int)) and str(value).strip() else None
+
+
 class StatementProcessor(Protocol):
-    """Who is told about statements; it may be called from any thread, and whatever it raises reaches nobody."""
+    """What is notified of statements; called from any thread, and whatever it raises stays here."""
 
     def on_hook_created(self) -> None:
         """Get ready: a hook is made, and its statements will not be long in coming."""
 
     def on_start(self, statement: Statement) -> None:
-        """Take note of a statement before the engine is asked."""
+        """Record a statement before the engine is asked."""
 
     def on_end(self, statement: Statement) -> None:
-        """Take note of its end, once; duration, error and engine id are filled in."""
+        """Record its end, once; duration, error and engine id are filled in."""
 
     def on_discard(self, statement: Statement) -> None:
-        """Take note, instead of its end, that a statement was not run after all: it is not to be told."""
+        """Forget a statement, instead of its end: it was not run after all."""

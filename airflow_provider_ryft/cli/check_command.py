@@ -12,7 +12,7 @@ from typing import NamedTuple
 from airflow_provider_ryft import settings
 from airflow_provider_ryft.cli.outbox_command import open_outbox
 from airflow_provider_ryft.cli.output import ago, duration, show, size
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.outbox import BaseOutbox
 from airflow_provider_ryft.settings import Settings, is_url
 
 PLUGIN = "ryft"
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if is_good else 1
 
 
-def _findings(options: Settings, outbox: Outbox, conn_id: str | None) -> Iterator[CheckResult]:
+def _findings(options: Settings, outbox: BaseOutbox, conn_id: str | None) -> Iterator[CheckResult]:
     """Yield what each check found; one that fails unforeseen is a finding too."""
     conn_id = conn_id or options.conn_id
     checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
@@ -99,7 +99,7 @@ def _server(conn_id: str) -> tuple[bool, str]:
     return RyftIngestHook(conn_id).test_connection()
 
 
-def _outbox(outbox: Outbox, options: Settings) -> tuple[bool, str]:
+def _outbox(outbox: BaseOutbox, options: Settings) -> tuple[bool, str]:
     if not is_url(outbox.path) and not os.path.isdir(outbox.path):
         # It is not made here: who runs this may be another user than the one that runs tasks.
         return True, f"{outbox.path} is not there yet; the first task that runs SQL makes it"
@@ -114,13 +114,13 @@ def _outbox(outbox: Outbox, options: Settings) -> tuple[bool, str]:
     )
 
 
-def _breaker(outbox: Outbox) -> tuple[bool, str]:
+def _breaker(outbox: BaseOutbox) -> tuple[bool, str]:
     stats = outbox.stats()
-    if stats.opens_in:
-        return False, f"for {duration(stats.opens_in)}, because: {stats.state.breaker.reason}"
+    if stats.remaining_pause:
+        return False, f"for {duration(stats.remaining_pause)}, because: {stats.state.breaker.reason}"
     return True, "it may be sent to"
 
 
-def _last_success(outbox: Outbox) -> tuple[bool, str]:
+def _last_success(outbox: BaseOutbox) -> tuple[bool, str]:
     last = outbox.stats().state.last_success
     return True, ago(time.time() - last) if last else "none yet from this machine"

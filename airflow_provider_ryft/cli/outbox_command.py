@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from airflow_provider_ryft import configured_outbox, settings
 from airflow_provider_ryft.cli.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.outbox import BaseOutbox
 from airflow_provider_ryft.outbox.stats import OutboxStats
 from airflow_provider_ryft.settings import is_url
 from airflow_provider_ryft.shipping.shipper import ShippingResult, ship_outbox
@@ -46,10 +46,10 @@ def list_(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _as_json(outbox: Outbox, stats: OutboxStats) -> dict[str, Any]:
+def _as_json(outbox: BaseOutbox, stats: OutboxStats) -> dict[str, Any]:
     places = {place: getattr(stats, place)._asdict() for place in _PLACES}
     state = {
-        "opens_in": stats.opens_in,
+        "opens_in": stats.remaining_pause,
         "reason": stats.state.breaker.reason,
         "last_success": stats.state.last_success or None,
         "counters": dict(stats.state.counters),
@@ -57,11 +57,11 @@ def _as_json(outbox: Outbox, stats: OutboxStats) -> dict[str, Any]:
     return {"path": outbox.path, **places, **state}
 
 
-def _state_lines(outbox: Outbox, stats: OutboxStats) -> Iterator[str]:
+def _state_lines(outbox: BaseOutbox, stats: OutboxStats) -> Iterator[str]:
     if is_url(outbox.path):
         yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
-    if stats.opens_in:
-        yield f"The server is left alone for {duration(stats.opens_in)}: {stats.state.breaker.reason}"
+    if stats.remaining_pause:
+        yield f"The server is left alone for {duration(stats.remaining_pause)}: {stats.state.breaker.reason}"
     counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
     if counters:
         yield f"Since it was made: {counters}."
@@ -81,7 +81,9 @@ def ship_(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _ship_all(outbox: Outbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool) -> ShippingResult:
+def _ship_all(
+    outbox: BaseOutbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool
+) -> ShippingResult:
     """Send for so many seconds; on a terminal with a progress bar."""
     if not sys.stderr.isatty():
         return ship_outbox(outbox, connect, deadline=seconds, force=force)
@@ -103,7 +105,7 @@ def _add(total: ShippingResult, step: ShippingResult) -> None:
 
 
 @contextmanager
-def _progress(outbox: Outbox) -> Iterator[Callable[[], None]]:
+def _progress(outbox: BaseOutbox) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -114,7 +116,7 @@ def _progress(outbox: Outbox) -> Iterator[Callable[[], None]]:
         yield lambda: progress.update(task, completed=total - outbox.stats().ready.queries)
 
 
-def _watch(outbox: Outbox, connect: Callable[[], IngestClient], arguments: argparse.Namespace) -> int:
+def _watch(outbox: BaseOutbox, connect: Callable[[], IngestClient], arguments: argparse.Namespace) -> int:
     """Send again and again until SIGTERM or SIGINT, which end it in good order between two requests."""
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -193,7 +195,7 @@ def _agrees(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def open_outbox(arguments: argparse.Namespace) -> Outbox:
+def open_outbox(arguments: argparse.Namespace) -> BaseOutbox:
     """Return the outbox that the command is about."""
     return configured_outbox.find(arguments.path, settings.read())
 

@@ -1,8 +1,8 @@
-"""Operators that run SQL without a hook whose statements are observed: where their text and the engine's ids are.
+"""Statements of operators that run SQL without a hook that is observed, read when their task ends.
 
-They hand a text to a service or a program and wait. What they ran is read from the operator when its task ends, with
-the task's outcome and duration; where that outcome need not be the statement's, the statement says so. One table says
-where; :func:`describe_operator` adds to it.
+They hand a text to a service or a program and wait. Their statements have the outcome and the duration of the task;
+where that outcome need not be the statement's, the statement says so. The table of operators says where to read;
+:func:`describe_operator` adds to it.
 """
 
 from __future__ import annotations
@@ -11,48 +11,15 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from airflow_provider_ryft.extractors.operator_table import OPERATOR_SPECS, OperatorSpec
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
 
 log = logging.getLogger(__name__)
-
-
-class OperatorSpec(NamedTuple):
-    """Where an operator keeps what it ran; each is the name of an attribute, or a path of names and keys with dots.
-
-    :param sql: the text, or a list of texts; several paths lead to several texts
-    :param query_id: the engine's id, or a list of ids
-    :param conn_id: the id of its connection
-    :param conn_type: the type of its connection, itself and not a path, or a path with a dot
-    :param catalog: the catalog of unqualified names
-    :param schema: the schema of unqualified names
-    :param user: the user that ran it
-    :param batch_id: the id of one text in a list, from the ``{id}`` of all and its ``{number}`` from 1
-    :param event_id: where the event has the engine's id, or ids, with which the task is resumed when it was deferred
-    :param id_form: what the engine's ids look like, where the attribute may hold another, as a regular expression
-    :param is_id_chosen: whether the id is the user's, so that it does not show that the text was run
-    :param runs: a condition without which it runs nothing here: a path to what must be true, or ``not`` and a path
-    :param waits: a condition without which it does not wait for the end of the statement
-    :param does_more: whether it goes on when its statement has ended, so that its failure may be another one
-    """
-
-    sql: str | tuple[str, ...]
-    query_id: str | None = None
-    conn_id: str | None = None
-    conn_type: str | None = None
-    catalog: str | None = None
-    schema: str | None = None
-    user: str | None = None
-    batch_id: str | None = None
-    event_id: str | None = None
-    id_form: str | None = None
-    is_id_chosen: bool = False
-    runs: str | None = None
-    waits: str | None = None
-    does_more: bool = False
 
 
 def describe_operator(
@@ -84,7 +51,7 @@ def describe_operator(
     :param schema: the schema of unqualified names
     :param user: the user that ran it
     """
-    _table[operator] = OperatorSpec(
+    OPERATOR_SPECS[operator] = OperatorSpec(
         sql=sql,
         query_id=query_id,
         conn_id=conn_id,
@@ -104,7 +71,7 @@ def extract_statements(
     skipped: bool = False,
     event: Mapping[str, Any] | None = None,
 ) -> list[Statement]:
-    """Return what an operator ran, if the table knows it; never raises.
+    """Return what an operator ran, if the table has it; never raises.
 
     :param task: the operator, at the end of its task
     :param error: what the task failed with, ``None`` if it succeeded
@@ -113,73 +80,73 @@ def extract_statements(
     :param skipped: whether the task skipped itself, perhaps before it ran anything: only the engine's id shows
     :param event: what the trigger said that ended the task's deferral, if it was deferred
     """
-    known = _find(task)
-    if known is None or not _holds(task, known.runs) or (skipped and known.is_id_chosen):
+    spec = _find(task)
+    if spec is None or not _holds(task, spec.runs) or (skipped and spec.is_id_chosen):
         return []
     if event is not None and event.get("status") == "success":
         error = None  # whatever failed came later
-    sql = _sql(task, known)
+    sql = _sql(task, spec)
     texts = [text for text in _texts(sql) if not _is_file(text)]
-    ids = _ids(task, known, event)
-    if known.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
-        ids = [known.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
+    ids = _ids(task, spec, event)
+    if spec.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
+        ids = [spec.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
     from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 
-    stated = DeclaredConnection(
-        conn_type=_text(_at(task, known.conn_type)) if "." in (known.conn_type or "") else known.conn_type,
-        catalog=_text(_at(task, known.catalog)),
-        schema=_text(_at(task, known.schema)),
-        user=_text(_at(task, known.user)),
+    declared = DeclaredConnection(
+        conn_type=_text(_at(task, spec.conn_type)) if "." in (spec.conn_type or "") else spec.conn_type,
+        catalog=_text(_at(task, spec.catalog)),
+        schema=_text(_at(task, spec.schema)),
+        user=_text(_at(task, spec.user)),
     )
-    pairs = list(_with_ids(texts, ids, stated.conn_type))
+    pairs = list(_with_ids(texts, ids, declared.conn_type))
     return [
         Statement(
             text=text,
             query_id=str(uuid4()),
             started_at=started_at,
-            conn_id=_text(_at(task, known.conn_id)),
-            connection=stated,
+            conn_id=_text(_at(task, spec.conn_id)),
+            connection=declared,
             engine_id=engine_id,
             duration_ms=duration_ms,
             error=error,
             outcome_known=not skipped
-            and (event is not None or _waited(task, known, error, engine_id))
-            and not (error is not None and _may_be_of_another(error, known, engine_id, len(pairs))),
+            and (event is not None or _waited(task, spec, error, engine_id))
+            and not (error is not None and _may_be_of_another(error, spec, engine_id, len(pairs))),
         )
         for text, engine_id in pairs
         if engine_id or not skipped
     ]
 
 
-def _waited(task: Any, known: OperatorSpec, error: BaseException | None, engine_id: str | None) -> bool:
-    """Tell whether the operator has seen the end of its statement, or the service did not take it."""
-    return _holds(task, known.waits) or (error is not None and known.query_id is not None and engine_id is None)
+def _waited(task: Any, spec: OperatorSpec, error: BaseException | None, engine_id: str | None) -> bool:
+    """Return whether the operator has waited for the end of its statement, or the service did not accept it."""
+    return _holds(task, spec.waits) or (error is not None and spec.query_id is not None and engine_id is None)
 
 
-def _may_be_of_another(error: BaseException, known: OperatorSpec, engine_id: str | None, number: int) -> bool:
-    """Tell whether what failed the operator may be another thing than this one of its statements.
+def _may_be_of_another(error: BaseException, spec: OperatorSpec, engine_id: str | None, number: int) -> bool:
+    """Return whether what failed the operator may be another thing than this one of its statements.
 
     A batch with one id is one transaction.
     """
-    if known.does_more:
+    if spec.does_more:
         return True
-    return number > 1 and known.batch_id is None and (engine_id is None or engine_id not in str(error))
+    return number > 1 and spec.batch_id is None and (engine_id is None or engine_id not in str(error))
 
 
-def _sql(task: Any, known: OperatorSpec) -> Any:
-    if isinstance(known.sql, str):
-        return _at(task, known.sql)
-    return [text for path in known.sql for text in _texts(_at(task, path))]
+def _sql(task: Any, spec: OperatorSpec) -> Any:
+    if isinstance(spec.sql, str):
+        return _at(task, spec.sql)
+    return [text for path in spec.sql for text in _texts(_at(task, path))]
 
 
-def _ids(task: Any, known: OperatorSpec, event: Mapping[str, Any] | None) -> list[str]:
+def _ids(task: Any, spec: OperatorSpec, event: Mapping[str, Any] | None) -> list[str]:
     """Return the engine's ids.
 
-    An operator that was deferred is made anew: what it knew before is what its event says.
+    An operator that was deferred is a new object: what it knew before is what its event says.
     """
-    found = _texts(event.get(known.event_id)) if event is not None and known.event_id is not None else []
-    found = found or _texts(_at(task, known.query_id))
-    form = re.compile(known.id_form) if known.id_form is not None else None
+    found = _texts(event.get(spec.event_id)) if event is not None and spec.event_id is not None else []
+    found = found or _texts(_at(task, spec.query_id))
+    form = re.compile(spec.id_form) if spec.id_form is not None else None
     return [engine_id for engine_id in found if form is None or form.search(engine_id)]
 
 
@@ -187,24 +154,24 @@ def will_extract(task: Any, submitted: Statement) -> bool:
     """Return whether :func:`extract_statements` will return a statement that a hook submitted before.
 
     :param task: the operator
-    :param submitted: what its hook told
+    :param submitted: what its hook submitted
     """
-    known = _find(task)
-    if known is None:
+    spec = _find(task)
+    if spec is None:
         return False
-    ids = _ids(task, known, None)
+    ids = _ids(task, spec, None)
     if ids and submitted.engine_id is not None:
         return submitted.engine_id in ids
     # A hook may have joined several texts, put something before one, or cut one into several.
-    told = submitted.text.strip()
-    return any(text.strip() in told or told in text for text in _texts(_sql(task, known)))
+    whole = submitted.text.strip()
+    return any(text.strip() in whole or whole in text for text in _texts(_sql(task, spec)))
 
 
 def _find(task: Any) -> OperatorSpec | None:
     for cls in type(task).__mro__:
-        known = _table.get(f"{cls.__module__}.{cls.__qualname__}")
-        if known is not None:
-            return known
+        spec = OPERATOR_SPECS.get(f"{cls.__module__}.{cls.__qualname__}")
+        if spec is not None:
+            return spec
     return None
 
 
@@ -221,7 +188,7 @@ def _at(task: Any, path: str | None) -> Any:
 
 
 def _holds(task: Any, condition: str | None) -> bool:
-    """Tell whether a condition of the table is met; one that is not set is."""
+    """Return whether a condition of the table is met; one that is not set is."""
     if condition is None:
         return True
     path = condition.removeprefix("not ")
@@ -239,7 +206,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _is_file(text: str) -> bool:
-    """Tell a script's path, which Hive's and Spark's programs take too, from a text; no text ends like that."""
+    """Return whether a text is a script's path, which Hive's and Spark's programs take too; no SQL ends like that."""
     return len(text.split()) == 1 and text.rstrip().endswith((".sql", ".hql"))
 
 
@@ -259,11 +226,12 @@ def _with_ids(texts: list[str], ids: list[str], dialect: str | None) -> Iterator
 def _pieces(text: str, dialect: str | None) -> list[str]:
     """Cut a text into statements; where its dialect leaves open how, it stays whole."""
     from airflow_provider_ryft.sql import tokenizer
+    from airflow_provider_ryft.sql.dialects import possible_rules
 
     found = set()
-    for lexicon in tokenizer.possible_rules(text, dialect):
+    for rules in possible_rules(text, dialect):
         pieces, start, has_code = [], 0, False
-        for kind, _, end in (*tokenizer.tokens(text, lexicon), (tokenizer.END, 0, len(text) + 1)):
+        for kind, _, end in (*tokenizer.tokens(text, rules), (tokenizer.END, 0, len(text) + 1)):
             if kind == tokenizer.END:
                 if has_code:
                     pieces.append(text[start : end - 1])
@@ -272,133 +240,3 @@ def _pieces(text: str, dialect: str | None) -> list[str]:
                 has_code = True
         found.add(tuple(pieces))
     return list(found.pop()) if len(found) == 1 else [text]
-
-
-def _transfer(engine: str, *, sql: str = "sql", conn_id: str | None = None) -> OperatorSpec:
-    """Describe an operator that reads from a database, with a cursor of its own, and writes elsewhere."""
-    return OperatorSpec(sql=sql, conn_id=conn_id or f"{engine}_conn_id", conn_type=engine, does_more=True)
-
-
-def _bigquery_check(*sql: str) -> OperatorSpec:
-    """Describe a check that is deferred; one that is not runs its statement through a hook that is observed."""
-    return OperatorSpec(
-        sql=sql,
-        conn_id="gcp_conn_id",
-        conn_type="gcpbigquery",
-        catalog="project_id",
-        runs="deferrable",
-        does_more=True,
-    )
-
-
-_BIGQUERY = "airflow.providers.google.cloud.operators.bigquery"
-_GCS = "airflow.providers.google.cloud.transfers"
-_HIVE = "airflow.providers.apache.hive.transfers"
-_DATAPROC_JOBS = ("hive_job", "presto_job", "spark_sql_job", "trino_job")
-
-_table: dict[str, OperatorSpec] = {
-    "airflow.providers.amazon.aws.operators.athena.AthenaOperator": OperatorSpec(
-        sql="query",
-        query_id="query_execution_id",
-        event_id="value",
-        conn_id="aws_conn_id",
-        conn_type="athena",
-        catalog="catalog",
-        schema="database",
-    ),
-    "airflow.providers.amazon.aws.operators.redshift_data.RedshiftDataOperator": OperatorSpec(
-        sql="sql",
-        query_id="statement_id",
-        conn_id="aws_conn_id",
-        conn_type="redshift",
-        catalog="database",
-        user="db_user",
-        batch_id="{id}:{number}",
-        event_id="statement_id",
-        waits="wait_for_completion",
-    ),
-    f"{_BIGQUERY}.BigQueryInsertJobOperator": OperatorSpec(
-        sql="configuration.query.query",
-        query_id="job_id",
-        conn_id="gcp_conn_id",
-        conn_type="gcpbigquery",
-        catalog="project_id",
-        schema="configuration.query.defaultDataset.datasetId",
-        event_id="job_id",
-        # The configured id is the beginning of the job's, which ends in a hash, and perhaps in the number of the try.
-        id_form=r"_[0-9a-f]{32}(?:_\d+)?$",
-        runs="not configuration.dryRun",
-    ),
-    f"{_BIGQUERY}.BigQueryCheckOperator": _bigquery_check("sql"),
-    f"{_BIGQUERY}.BigQueryValueCheckOperator": _bigquery_check("sql"),
-    f"{_BIGQUERY}.BigQueryIntervalCheckOperator": _bigquery_check("sql1", "sql2"),
-    # A job has an id, but its statements have none.
-    "airflow.providers.google.cloud.operators.dataproc.DataprocSubmitJobOperator": OperatorSpec(
-        sql=tuple(f"job.{job}.query_list.queries" for job in _DATAPROC_JOBS),
-        conn_id="gcp_conn_id",
-        waits="not asynchronous",
-    ),
-    "airflow.providers.databricks.operators.databricks.DatabricksSQLStatementsOperator": OperatorSpec(
-        sql="statement",
-        query_id="statement_id",
-        conn_id="databricks_conn_id",
-        conn_type="databricks",
-        catalog="catalog",
-        schema="schema",
-        waits="wait_for_termination",
-    ),
-    "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOperator": OperatorSpec(
-        sql="sql",
-        query_id="query_ids",
-        event_id="statement_query_ids",
-        conn_id="snowflake_conn_id",
-        conn_type="snowflake",
-        catalog="hook_params.database",
-        schema="hook_params.schema",
-    ),
-    "airflow.providers.apache.hive.operators.hive.HiveOperator": OperatorSpec(
-        sql="hql", conn_id="hive_cli_conn_id", conn_type="hive_cli", schema="schema", user="proxy_user"
-    ),
-    "airflow.providers.apache.spark.operators.spark_sql.SparkSqlOperator": OperatorSpec(
-        sql="sql", conn_id="_conn_id", conn_type="spark_sql"
-    ),
-    "airflow_clickhouse_plugin.operators.clickhouse.ClickHouseOperator": OperatorSpec(
-        sql="_sql",
-        query_id="_query_id",
-        conn_id="_clickhouse_conn_id",
-        conn_type="clickhouse",
-        schema="_database",
-        is_id_chosen=True,
-    ),
-    # dbt's own statements are not seen; this is what it compiled, if Cosmos keeps it.
-    "cosmos.operators.local.AbstractDbtLocalBase": OperatorSpec(
-        sql="compiled_sql",
-        conn_id="profile_config.profile_mapping.conn_id",
-        conn_type="profile_config.profile_mapping.airflow_connection_type",
-    ),
-    "airflow.providers.teradata.operators.bteq.BteqOperator": OperatorSpec(
-        sql="sql", conn_id="teradata_conn_id", conn_type="teradata"
-    ),
-    "airflow.providers.teradata.operators.tpt.DdlOperator": OperatorSpec(
-        sql="ddl", conn_id="teradata_conn_id", conn_type="teradata"
-    ),
-    f"{_HIVE}.mssql_to_hive.MsSqlToHiveOperator": _transfer("mssql"),
-    f"{_HIVE}.mysql_to_hive.MySqlToHiveOperator": _transfer("mysql"),
-    f"{_HIVE}.vertica_to_hive.VerticaToHiveOperator": _transfer("vertica"),
-    "airflow.providers.microsoft.azure.transfers.oracle_to_azure_data_lake.OracleToAzureDataLakeOperator": _transfer(
-        "oracle"
-    ),
-    "airflow.providers.mysql.transfers.vertica_to_mysql.VerticaToMySqlOperator": _transfer("vertica"),
-    "airflow.providers.oracle.transfers.oracle_to_oracle.OracleToOracleOperator": _transfer(
-        "oracle", sql="source_sql", conn_id="oracle_source_conn_id"
-    ),
-    "airflow.providers.teradata.transfers.teradata_to_teradata.TeradataToTeradataOperator": _transfer(
-        "teradata", conn_id="source_teradata_conn_id"
-    ),
-    f"{_GCS}.mssql_to_gcs.MSSQLToGCSOperator": _transfer("mssql"),
-    f"{_GCS}.mysql_to_gcs.MySQLToGCSOperator": _transfer("mysql"),
-    f"{_GCS}.oracle_to_gcs.OracleToGCSOperator": _transfer("oracle"),
-    f"{_GCS}.postgres_to_gcs.PostgresToGCSOperator": _transfer("postgres"),
-    f"{_GCS}.presto_to_gcs.PrestoToGCSOperator": _transfer("presto"),
-    f"{_GCS}.trino_to_gcs.TrinoToGCSOperator": _transfer("trino"),
-}

@@ -1,8 +1,8 @@
-"""Statements that a hook hands to a service, and whose end it does not see.
+"""Statements that a hook submits to a service, and whose end it does not see.
 
 The hooks of Athena, Redshift Data, Databricks' and Snowflake's statement APIs, BigQuery jobs that are not waited for
-and Hive's command line tell their lineage what they submit. It is kept until the task ends: what the operator does not
-tell itself is reported then.
+and Hive's command line report to hook lineage what they submit. It is kept until the task ends: what is not
+extracted from the operator is reported then.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from airflow_provider_ryft.capture.statement import DeclaredConnection, Statemen
 # The type of an AWS connection tells no service from another.
 _SERVICES = {"AthenaHook": "athena", "RedshiftDataHook": "redshift"}
 
-# They tell when the statement has ended, and only of one that succeeded.
-_TELL_LATE = frozenset({"HiveCliHook"})
+# They report when the statement has ended, and only one that succeeded.
+_REPORT_LATE = frozenset({"HiveCliHook"})
 
-_MOST = 10_000  # the oldest are forgotten first
+MAX_SUBMISSIONS = 10_000  # the oldest are forgotten first
 
 
 class _Submission(NamedTuple):
@@ -31,7 +31,7 @@ class _Submission(NamedTuple):
     is_awaited: bool
 
 
-_submissions: deque[_Submission] = deque(maxlen=_MOST)
+_submissions: deque[_Submission] = deque(maxlen=MAX_SUBMISSIONS)
 
 
 def record_submission(
@@ -43,9 +43,9 @@ def record_submission(
     catalog: Any = None,
     schema: Any = None,
 ) -> None:
-    """Keep what a hook says that it has submitted.
+    """Keep what a hook has submitted until :func:`drain_submissions`.
 
-    :param hook: the hook, or whatever else says so
+    :param hook: the hook, or another object that reports it
     :param text: the statement
     :param engine_id: the service's id of it
     :param connections: the Airflow connections that hooks have looked up for themselves, by id
@@ -71,7 +71,7 @@ def record_submission(
         hook=hook,
         engine_id=_text(engine_id),
     )
-    _submissions.append(_Submission(statement, is_over=bool(names & _TELL_LATE), is_awaited=_is_awaited(hook)))
+    _submissions.append(_Submission(statement, is_over=bool(names & _REPORT_LATE), is_awaited=_is_awaited(hook)))
 
 
 def clear_submissions() -> None:
@@ -82,10 +82,10 @@ def clear_submissions() -> None:
 def drain_submissions(
     task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
 ) -> Iterator[Statement]:
-    """Yield what was submitted and the operator does not tell, and forget it.
+    """Yield what was submitted and is not extracted from the operator, and forget it.
 
-    :param task: the operator, if it tells now or later what it ran
-    :param described: what it tells now; of these, one that has no id is given the one that its hook told
+    :param task: the operator, if what it ran is extracted now or later
+    :param described: what is extracted now; of these, one without an id is given the one that its hook reported
     :param error: what the task failed with
     :param has_ended: whether the task went on to its end, or to its deferral
     """
@@ -95,28 +95,28 @@ def drain_submissions(
         submission = _submissions.popleft()
         statement = submission.statement
         if operators.will_extract(task, statement):
-            _tell_id(described, statement)
+            _copy_id(described, statement)
             continue
         if not submission.is_over:
             statement.error = error
-            statement.outcome_known = submission.is_awaited and has_ended and _is_told_by(error, statement)
+            statement.outcome_known = submission.is_awaited and has_ended and _is_outcome_of(error, statement)
         yield statement
 
 
-def _tell_id(described: Sequence[Statement], submitted: Statement) -> None:
+def _copy_id(described: Sequence[Statement], submitted: Statement) -> None:
     for statement in described:
         if statement.engine_id is None and statement.text.strip() == submitted.text.strip():
             statement.engine_id = submitted.engine_id
             return
 
 
-def _is_told_by(error: BaseException | None, statement: Statement) -> bool:
-    """Tell whether the end of a task is that of a statement that was waited for: its failure names it."""
+def _is_outcome_of(error: BaseException | None, statement: Statement) -> bool:
+    """Return whether the outcome of a task is that of a statement that was waited for: its failure names it."""
     return error is None or (statement.engine_id is not None and statement.engine_id in str(error))
 
 
 def _is_awaited(hook: Any) -> bool:
-    """Tell whether the method that is submitting is going to wait: only its own argument says so."""
+    """Return whether the method that is submitting is going to wait: only its own argument says so."""
     frame = sys._getframe(1)
     for _ in range(_DEPTH):
         if "wait_for_completion" in frame.f_code.co_varnames and frame.f_locals.get("self") is hook:
@@ -127,7 +127,7 @@ def _is_awaited(hook: Any) -> bool:
     return False
 
 
-_DEPTH = 16  # how far above the hook's method may be: its lineage, what listens to it, and others that do
+_DEPTH = 16  # how far above the hook's method may be: hook lineage, and what listens to it, here and elsewhere
 
 
 def _text(value: Any) -> str | None:

@@ -1,9 +1,9 @@
 """Who or what made a query fail, by the codes of SQL's standard and of single engines.
 
 A table holds only the codes that are not the user's errors: a code that is in no table means that the statement was
-wrong. What took too much time, memory or disk is ``INSUFFICIENT_RESOURCES``; what somebody else did (a kill, a lock, a
-deadlock's victim, a lost connection, a server that goes down) is ``EXTERNAL``. A login that a server refuses is the
-user's, for a person has to correct the password, the role or the database; a server that cannot be reached is not.
+wrong. What took too much time, memory or disk is ``INSUFFICIENT_RESOURCES``; what came from outside (a kill, a lock, a
+deadlock, a lost connection, a server that goes down) is ``EXTERNAL``. A login that a server refuses is the user's
+error, because the password, the role or the database has to be corrected; a server that cannot be reached is not.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ SQLITE = _table(
     INTERNAL_ERROR=[2, 11],  # INTERNAL, CORRUPT
 )
 
-# Snowflake's errors that its SQLSTATE does not tell apart; from 250000 on they are the connector's own.
+# Snowflake's errors that its SQLSTATE does not distinguish; from 250000 on they are the connector's own.
 SNOWFLAKE = _table(
     INSUFFICIENT_RESOURCES=[
         *(630, 90073, 390190),  # statement timeout, resource monitor

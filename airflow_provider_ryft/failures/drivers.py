@@ -15,37 +15,37 @@ from airflow_provider_ryft.ingest.fields import ErrorType
 
 
 class DriverError(NamedTuple):
-    """What a driver's exception says; no ``kind`` if only its class can tell."""
+    """What a driver's exception holds; no ``error_type`` if that depends on its class alone."""
 
-    kind: ErrorType | None = None
+    error_type: ErrorType | None = None
     code: object = None
     name: object = None
     message: object = None
 
 
-def read(exception: BaseException) -> DriverError | None:
+def read_driver_error(exception: BaseException) -> DriverError | None:
     """Return what the driver that made an exception has put into it; ``None`` if none made it.
 
     The reader of its driver is asked, and then the one that goes by what drivers have in common.
     """
-    readers = [_READERS[root] for root in packages(exception) if root in _READERS][:1]
+    readers = [_READERS[root] for root in package_names(exception) if root in _READERS][:1]
     for reader in [*readers, _sqlstate_attribute]:
         try:
-            finding = reader(exception)
-        except Exception:  # an exception of another shape than its driver's others
-            finding = None
-        if finding is not None:
-            return finding
+            driver_error = reader(exception)
+        except Exception:  # it is not like the other exceptions of its driver
+            driver_error = None
+        if driver_error is not None:
+            return driver_error
     return None
 
 
-def packages(exception: BaseException) -> Iterator[str]:
+def package_names(exception: BaseException) -> Iterator[str]:
     """Yield the packages that an exception's classes come from, the most special first."""
     for kind in type(exception).__mro__:
         yield str(kind.__module__).split(".")[0]
 
 
-def decoded(value: object) -> str:
+def decode_text(value: object) -> str:
     """Return a text of a driver, some of which are bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
@@ -56,7 +56,7 @@ _SQLSTATE = re.compile(r"(?!00|01)[0-9A-Z]{5}")
 
 
 def _sqlstate(state: object, message: object = None, *, code: object = None, name: object = None) -> DriverError | None:
-    """Judge by an SQLSTATE; ``None`` if it is none, or says that nothing failed."""
+    """Classify by an SQLSTATE; ``None`` if it is none, or that of a success."""
     if not isinstance(state, str) or _SQLSTATE.fullmatch(state) is None:
         return None
     kind, known_as = codes.SQLSTATES.get(state, (None, None))
@@ -74,7 +74,7 @@ def _sqlstate_attribute(exception: BaseException) -> DriverError | None:
     return _sqlstate(getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None))
 
 
-# --- drivers, one small reader each: what its exceptions hold, or None if this one is not from the engine
+# --- drivers, one small reader each: what its exceptions hold, or None if the engine did not cause this one
 
 
 _POSTGRES_REFUSALS = {
@@ -93,7 +93,7 @@ def _postgres(exception: Any) -> DriverError | None:
     """Read psycopg 2 and 3.
 
     Only the first part of the message: the others quote the statement, perhaps from the middle of a secret, and the
-    data that a constraint refused. What libpq says while it connects has no SQLSTATE, even if the server has said it.
+    data that a constraint refused. Errors while libpq connects have no SQLSTATE, even if they are the server's.
     """
     state = getattr(exception, "sqlstate", None) or getattr(exception, "pgcode", None)
     if state is None and "connection to server" in str(exception):
@@ -138,12 +138,12 @@ def _mysql(exception: Any) -> DriverError | None:
         code, message = exception.args
     if not isinstance(code, int) or code <= 0:
         return None
-    said = decoded(message)
+    text = decode_text(message)
     kind = codes.MYSQL.get(code) or (ErrorType.INTERNAL_ERROR if code < 1000 else ErrorType.USER_ERROR)
-    inner = _MYSQL_INNER.search(said) if kind is ErrorType.INTERNAL_ERROR else None
+    inner = _MYSQL_INNER.search(text) if kind is ErrorType.INTERNAL_ERROR else None
     if inner is not None:
         kind = codes.MYSQL_INNER.get(int(inner[1]), kind)
-    return DriverError(kind, code, _mysql_name(exception, code), _mysql_message(code, said))
+    return DriverError(kind, code, _mysql_name(exception, code), _mysql_message(code, text))
 
 
 # "(Errcode: 28 "No space left on device")", "(OS errno 28 - ...)", "Got error 149 "Lock deadlock..." during COMMIT"
@@ -151,7 +151,7 @@ _MYSQL_INNER = re.compile(r"(?:[Ee]rrcode:|errno:?|\bGot error) *(\d{1,4})\b")
 
 
 _MYSQL_QUOTED = re.compile(r"(?<!\w)'[^']*'?")
-_MYSQL_SHORTEST_CUT = 60
+_MYSQL_MIN_CUT_LENGTH = 60
 
 
 def _mysql_message(code: int, message: str) -> str:
@@ -163,12 +163,12 @@ def _mysql_message(code: int, message: str) -> str:
     """
     if code == 1064:
         return message.partition(" near '")[0].partition("'")[0].rstrip(" :")
-    return _MYSQL_QUOTED.sub(lambda found: found[0] if len(found[0]) < _MYSQL_SHORTEST_CUT else "'...'", message)
+    return _MYSQL_QUOTED.sub(lambda found: found[0] if len(found[0]) < _MYSQL_MIN_CUT_LENGTH else "'...'", message)
 
 
 def _mysql_name(exception: BaseException, code: int) -> str | None:
     """Find the error's name among the constants that the driver has loaded."""
-    for root in packages(exception):
+    for root in package_names(exception):
         for constants, prefix in (("constants.ER", "ER_"), ("constants.CR", ""), ("errorcode", "")):
             module = sys.modules.get(f"{root}.{constants}") or sys.modules.get(f"{root}.connector.{constants}")
             for name, value in vars(module).items() if module else ():
@@ -225,8 +225,8 @@ def _snowflake(exception: Any) -> DriverError | None:
         kind = _by_status(code - 290000) if code > 290000 else ErrorType.EXTERNAL
     if code and 390000 <= code < 391000 and kind is None:
         kind = ErrorType.USER_ERROR  # the server refused the login, with the state of a lost connection
-    finding = _sqlstate(exception.sqlstate, message, code=code) or DriverError(None, code, None, message)
-    return finding if kind is None else finding._replace(kind=kind)
+    driver_error = _sqlstate(exception.sqlstate, message, code=code) or DriverError(None, code, None, message)
+    return driver_error if kind is None else driver_error._replace(error_type=kind)
 
 
 _CLICKHOUSE_CODE = re.compile(r"\bCode: *(\d+)")
@@ -279,8 +279,8 @@ def _hive(exception: Any) -> DriverError | None:
     status = getattr(exception.args[0], "status", None)
     if status is None:
         return None
-    finding = _sqlstate(status.sqlState, status.errorMessage, code=status.errorCode)
-    return finding or DriverError(None, status.errorCode, None, status.errorMessage)
+    driver_error = _sqlstate(status.sqlState, status.errorMessage, code=status.errorCode)
+    return driver_error or DriverError(None, status.errorCode, None, status.errorMessage)
 
 
 _EXASOL = dict.fromkeys(("ExaCommunicationError", "ExaConnectionError"), ErrorType.EXTERNAL)
@@ -289,14 +289,14 @@ _EXASOL = dict.fromkeys(("ExaCommunicationError", "ExaConnectionError"), ErrorTy
 def _exasol(exception: Any) -> DriverError | None:
     """Read pyexasol: ``exceptions.py``. The text of its exceptions is a list of who ran what where."""
     for inner in getattr(exception, "exceptions", ()):  # what the threads of an import or export failed with
-        finding = None if hasattr(inner, "exceptions") else read(inner)
-        if finding is not None:
-            return finding
-    finding = _sqlstate(getattr(exception, "code", None), exception.message)
-    if finding is None:
+        driver_error = None if hasattr(inner, "exceptions") else read_driver_error(inner)
+        if driver_error is not None:
+            return driver_error
+    driver_error = _sqlstate(getattr(exception, "code", None), exception.message)
+    if driver_error is None:
         return DriverError(codes.by_class(exception, _EXASOL), message=exception.message)
     is_refused = type(exception).__name__ == "ExaAuthError"  # 08004: wrong user or password
-    return finding._replace(kind=ErrorType.USER_ERROR) if is_refused else finding
+    return driver_error._replace(error_type=ErrorType.USER_ERROR) if is_refused else driver_error
 
 
 _ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
@@ -305,25 +305,24 @@ _ORACLE_WRAPPED = re.compile(r"\bORA-(\d{5})\b")
 def _oracle(exception: Any) -> DriverError | None:
     """Read oracledb and cx_Oracle.
 
-    What the driver itself says (DPY, DPI: its ``errors.py``) has no number, only a name. Errors of parallel servers
-    and of recursive statements come in another one, which says no more than that.
+    The driver's own errors (DPY, DPI: its ``errors.py``) have no number, only a name. Errors of parallel servers and of
+    recursive statements come inside another one, which only says so.
     """
-    said = exception.args[0]
-    code, message = said.code, decoded(said.message)
-    name = getattr(said, "full_code", None) or (f"ORA-{code:05}" if code else message.partition(":")[0])
+    error = exception.args[0]
+    code, message = error.code, decode_text(error.message)
+    name = getattr(error, "full_code", None) or (f"ORA-{code:05}" if code else message.partition(":")[0])
     kind = codes.ORACLE.get(code) or codes.ORACLE.get(name)
     if code in (604, 12801):
         inner = (int(found) for found in _ORACLE_WRAPPED.findall(message))
         kind = next((codes.ORACLE.get(other) for other in inner if other not in (604, 12801)), None)
-    if kind is None and getattr(said, "isrecoverable", False):
+    if kind is None and getattr(error, "isrecoverable", False):
         kind = ErrorType.EXTERNAL
     return DriverError(kind or (ErrorType.USER_ERROR if code else None), code or None, name, message)
 
 
 def _sql_server(exception: Any) -> DriverError | None:
     """Read pymssql, whose arguments are code and message, or one tuple of both."""
-    said = exception.args[0] if isinstance(exception.args[0], tuple) else exception.args
-    code, message = said[:2]
+    code, message = (exception.args[0] if isinstance(exception.args[0], tuple) else exception.args)[:2]
     if not isinstance(code, int):
         return None
     return DriverError(codes.SQL_SERVER.get(code, ErrorType.USER_ERROR), code, None, message)
@@ -335,20 +334,21 @@ _ODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 def _odbc(exception: Any) -> DriverError | None:
     """Read pyodbc: its arguments are an SQLSTATE and a message with the engine's own code in parentheses.
 
-    SQL Server's tells more than the state, which is that of a syntax error for a lock's timeout or for a full disk,
-    too. A state of class 01, a warning, is what a driver manager raises that cannot load the driver, and what FreeTDS
-    raises for a lost connection.
+    SQL Server's code is more exact than the state, which is that of a syntax error for a lock's timeout or a full disk,
+    too. A driver manager that cannot load the driver raises a state of class 01, a warning, and so does FreeTDS for a
+    lost connection.
     """
     state, message = exception.args[:2]
-    finding = _sqlstate(state, message)
-    if finding is None and str(state).startswith("01"):
-        finding = DriverError(ErrorType.EXTERNAL, message=message)
+    driver_error = _sqlstate(state, message)
+    if driver_error is None and str(state).startswith("01"):
+        driver_error = DriverError(ErrorType.EXTERNAL, message=message)
     native = _ODBC_NATIVE.search(message) if "[SQL Server]" in message else None
-    if finding is None or native is None or not int(native[1]):
-        return finding
+    if driver_error is None or native is None or not int(native[1]):
+        return driver_error
     code = int(native[1])
-    kind = codes.SQL_SERVER.get(code, finding.kind)
-    return finding._replace(kind=kind, code=code, name=finding.name if kind is finding.kind else None)
+    kind = codes.SQL_SERVER.get(code, driver_error.error_type)
+    name = driver_error.name if kind is driver_error.error_type else None
+    return driver_error._replace(error_type=kind, code=code, name=name)
 
 
 _TERADATA_CODE = re.compile(r"\[Error (\d+)\] (?:\[SQLState (\w{5})\] )?(.*)")
@@ -395,9 +395,9 @@ _AMAZON_LIMITS = re.compile("Throttl|TooManyRequests|Exceeded|Timeout|SlowDown")
 
 def _amazon(exception: Any) -> DriverError | None:
     """Read botocore: a limit is named in the code, and has the status of a bad request in most services."""
-    said, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
-    kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(said["Code"]) else _by_status(status)
-    return DriverError(kind, status, said["Code"], said["Message"])
+    error, status = exception.response["Error"], exception.response["ResponseMetadata"]["HTTPStatusCode"]
+    kind = ErrorType.INSUFFICIENT_RESOURCES if _AMAZON_LIMITS.search(error["Code"]) else _by_status(status)
+    return DriverError(kind, status, error["Code"], error["Message"])
 
 
 def _by_status(status: int) -> ErrorType:

@@ -1,4 +1,4 @@
-"""Which classes and methods are wrapped, and how each method is to be understood."""
+"""Which hook classes and methods are wrapped."""
 
 from __future__ import annotations
 
@@ -6,31 +6,21 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, MutableSet
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from airflow_provider_ryft.capture import session
-from airflow_provider_ryft.capture.hook_call import MethodKind
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.capture.method_kind import MethodKind
+from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation import wrappers
+from airflow_provider_ryft.instrumentation.method_kinds import LINEAGE, method_kind, names_in
+from airflow_provider_ryft.instrumentation.patches import Patches
 from airflow_provider_ryft.instrumentation.sql_arguments import takes_statements
 from airflow_provider_ryft.instrumentation.wrappers import Method
 
-_CHUNK_METHODS = frozenset({"get_df_by_chunks", "get_pandas_df_by_chunks"})
-_ROW_METHODS = frozenset({"bulk_insert_rows", "insert_rows"})
-_SCRIPT_METHODS = frozenset({"get_results", "to_csv"})
-_STATEMENT_METHODS = frozenset(
-    {"bulk_dump", "bulk_load", "copy_expert", "export_to_file", "get_df", "get_pandas_df", "get_polars_df"}
-)
-# These run what they are given through ``_run_command``, unless their code says otherwise.
-_RUN_METHODS = frozenset({"get_first", "get_records", "run"})
-
 # Those of the common base class that do no more than call another one.
 _INERT = frozenset({"bulk_dump", "bulk_load", "get_first", "get_pandas_df", "get_pandas_df_by_chunks", "get_records"})
-
-# They tell their lineage what they submit; how it ends is another method's business.
-_SUBMITTERS = frozenset({("SnowflakeSqlApiHook", "execute_query")})
 
 _SUPPORTING: dict[str, Callable[[Any], Any]] = {
     "_generate_insert_sql": wrappers.wrap_generate_insert_sql,
@@ -39,43 +29,7 @@ _SUPPORTING: dict[str, Callable[[Any], Any]] = {
     "get_cursor": wrappers.wrap_get_cursor,
     "get_sqlalchemy_engine": wrappers.wrap_get_sqlalchemy_engine,
 }
-_LINEAGE = "send_sql_hook_lineage"
 _STATIC = ("split_sql_string", "strip_sql_string")
-
-
-# What is put in the place of something else keeps that under this name, so that no class is kept for it.
-_ORIGINAL = "_airflow_provider_ryft_original"
-
-
-class Patches:
-    """What was put in the place of something else, so that it can be put back; it keeps no class alive."""
-
-    def __init__(self) -> None:
-        self._replaced: WeakKeyDictionary[type, dict[str, int]] = WeakKeyDictionary()
-
-    def replace(self, owner: type, name: str, wrap: Callable[[Any], Any]) -> None:
-        """Wrap what a class itself defines under a name, once.
-
-        :param owner: the class
-        :param name: the attribute
-        :param wrap: from what stands there to what shall
-        """
-        replaced = self._replaced.setdefault(owner, {})
-        if name not in replaced and name in owner.__dict__:
-            original = owner.__dict__[name]
-            replacement = wrap(original)
-            setattr(replacement, _ORIGINAL, original)
-            setattr(owner, name, replacement)
-            replaced[name] = id(replacement)
-
-    def undo(self) -> None:
-        """Put the originals back, where nobody has put something else since."""
-        for owner, replaced in list(self._replaced.items()):
-            for name, identity in replaced.items():
-                current = owner.__dict__.get(name)
-                if id(current) == identity:
-                    setattr(owner, name, getattr(current, _ORIGINAL))
-        self._replaced.clear()
 
 
 def patch_hooks(patches: Patches, base: type) -> None:
@@ -83,6 +37,8 @@ def patch_hooks(patches: Patches, base: type) -> None:
 
     :param base: ``DbApiHook``
     """
+    base_hook = next(part for part in base.__mro__ if part.__name__ == "BaseHook")
+    patches.replace(base_hook, "get_connection", wrappers.wrap_get_connection)
     patches.replace(base, "__init__", functools.partial(_at_creation, base, patches))
     for name in _STATIC:
         patches.replace(base, name, wrappers.wrap_split)
@@ -104,13 +60,11 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it is one
-        try:
+        with isolated():
             if type(self) not in known:
                 _try_parts(patches, base, type(self), known)
             if session.active is not None:
-                session.active.prepare()
-        except BaseException as fault:
-            survive(fault)
+                session.active.prepare_processor()
         original(self, *args, **kwargs)
 
     return __init__
@@ -119,17 +73,15 @@ def _at_creation(base: type, patches: Patches, original: Method) -> Method:
 def _try_parts(patches: Patches, base: type, hook_class: type, known: MutableSet[type]) -> None:
     """Wrap what the classes that a class consists of define, each by itself."""
     for part in hook_class.__mro__:
-        try:
+        with isolated():
             if part not in known:
                 known.add(part)
                 if _may_be_a_hooks(part):
                     _patch_class(patches, base, part)
-        except BaseException as fault:
-            survive(fault)
 
 
 def _may_be_a_hooks(part: type) -> bool:
-    """Tell whether a class that hooks consist of may run their SQL: not Airflow's commonest, and none of Python's."""
+    """Return whether a class that hooks consist of may run their SQL: not Airflow's commonest, and none of Python's."""
     package = part.__module__.partition(".")[0]
     return part.__name__ not in ("BaseHook", "LoggingMixin") and package not in sys.stdlib_module_names
 
@@ -146,24 +98,24 @@ def _patch_class(patches: Patches, base: type, hook_class: type) -> None:
         if name in _SUPPORTING and not yields:
             patches.replace(hook_class, name, _SUPPORTING[name])
         elif name.startswith("_"):
-            if yields and _LINEAGE in _names_in(function.__code__):
+            if yields and LINEAGE in names_in(function.__code__):
                 patches.replace(hook_class, name, wrappers.wrap_row_generator)
         elif not (hook_class is base and name in _INERT) and (
             issubclass(hook_class, base) or takes_statements(function)
         ):
-            names = _names_in(function.__code__)
-            kind = _kind(hook_class.__name__, name, names)
+            names = names_in(function.__code__)
+            kind = method_kind(hook_class.__name__, name, names)
             if yields and kind is not None:
                 kind = None if kind is MethodKind.ROWS else MethodKind.CHUNKS
             if kind is not None:
                 # What the base class does is always seen; so is every insert whose text is generated.
                 silent = hook_class is not base and "_generate_insert_sql" not in names
-                wrap = functools.partial(wrappers.wrap_public_method, kind=kind, reports_silence=silent)
+                wrap = functools.partial(wrappers.wrap_public_method, kind=kind, report_if_unobserved=silent)
                 patches.replace(hook_class, name, wrap)
 
 
 def _is_method(value: Any) -> bool:
-    """Tell whether a class attribute is a method of instances, perhaps a decorated one.
+    """Return whether a class attribute is a method of instances, perhaps a decorated one.
 
     What only calls a function, such as a cache of its results, can do more than be called, and is left as it is.
     """
@@ -178,41 +130,6 @@ _ASYNCHRONOUS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.C
 
 
 def _yields(function: Any) -> bool:
-    """Tell whether a function is a generator function, in a tenth of the time that :mod:`inspect` takes."""
+    """Return whether a function is a generator function, in a tenth of the time that :mod:`inspect` takes."""
     code = getattr(function, "__code__", None)
     return bool(getattr(code, "co_flags", 0) & inspect.CO_GENERATOR)
-
-
-def _kind(hook_class: str, method: str, names: set[str]) -> MethodKind | None:
-    """Return what a public method does; ``None`` if it runs no statements.
-
-    :param names: what the code of the method names
-    """
-    tells_lineage = _LINEAGE in names
-    if (hook_class, method) in _SUBMITTERS:
-        return MethodKind.SUBMIT
-    if "send_hook_lineage_for_bq_job" in names or (hook_class, method) == ("BigQueryHook", "get_df"):
-        return MethodKind.JOB
-    if method in _CHUNK_METHODS:
-        return MethodKind.CHUNKS
-    if method in _ROW_METHODS:
-        return MethodKind.ROWS
-    if method in _SCRIPT_METHODS:
-        return MethodKind.SCRIPT
-    if method in _STATEMENT_METHODS:
-        return MethodKind.STATEMENT
-    if method not in _RUN_METHODS:
-        return MethodKind.SCRIPT if tells_lineage else None
-    if "_run_command" in names or not (tells_lineage or "execute" in names):
-        return MethodKind.DELEGATE
-    if method != "run":
-        return MethodKind.STATEMENT
-    return MethodKind.SCRIPT if tells_lineage else MethodKind.BATCH
-
-
-def _names_in(code: CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names_in(constant)
-    return names

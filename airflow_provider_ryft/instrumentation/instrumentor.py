@@ -4,26 +4,30 @@
 between :func:`start` and :func:`stop` they notify a
 :class:`~airflow_provider_ryft.capture.statement.StatementProcessor` of every statement. Outside, and in every
 process but the task's own, they do nothing. Nothing here ever changes what a hook does, returns or raises.
+
+A task that never imports ``common.sql`` needs none of the modules that observe, so they are imported with it.
 """
 
 from __future__ import annotations
 
-import functools
+import os
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.capture import session
-from airflow_provider_ryft.capture.hook_call import call_stack
-from airflow_provider_ryft.capture.statement import StatementProcessor
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation.post_import_hook import PostImportHook
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.capture.statement import StatementProcessor
 
 _HOOKS = "airflow.providers.common.sql.hooks.sql"
 _LINEAGE = "airflow.providers.common.sql.hooks.lineage"
 
-_undo: list[Any] = []
+_undo: list[Callable[[], None]] = []
 _patched: ModuleType | None = None
 _heard: ModuleType | None = None
+_waiting: tuple[StatementProcessor, int] | None = None  # for something to observe, in this process
 
 
 def install() -> None:
@@ -31,17 +35,15 @@ def install() -> None:
 
     Hooks of services import no more of it than the lineage, which is listened to by itself.
     """
-    try:
+    with isolated():
         _import_hook.install()
         _lineage_import_hook.install()
-    except BaseException as fault:
-        survive(fault)
 
 
 def uninstall() -> None:
     """Put everything back as it was."""
     global _heard, _patched
-    session.deactivate()
+    stop()
     _import_hook.remove()
     _lineage_import_hook.remove()
     while _undo:
@@ -49,17 +51,17 @@ def uninstall() -> None:
     _heard = _patched = None
 
 
-def start(recorder: StatementProcessor) -> None:
+def start(processor: StatementProcessor) -> None:
     """Observe this process for a task.
 
-    :param recorder: who is told of each statement; whatever it raises, the task does not notice
+    :param processor: is notified of each statement; whatever it raises, the task does not notice
     """
-    try:
+    global _waiting
+    with isolated():
+        _waiting = (processor, os.getpid())
         install()
-        session.activate(recorder)
-        call_stack.clear()  # what another task left behind must not swallow a statement of this one
-    except BaseException as fault:
-        survive(fault)
+        if _undo:
+            _activate()
 
 
 def stop() -> None:
@@ -67,24 +69,40 @@ def stop() -> None:
 
     A statement that is still running, on a thread that outlives the task, stays without an end.
     """
-    try:
-        session.deactivate()
-        call_stack.clear()
-    except BaseException as fault:
-        survive(fault)
+    global _waiting
+    with isolated():
+        _waiting = None
+        if _undo:
+            from airflow_provider_ryft.capture import session
+            from airflow_provider_ryft.capture.call_stack import call_stack
+
+            session.deactivate()
+            call_stack.clear()
+
+
+def _activate() -> None:
+    """Begin to observe, unless that has begun, or this is a child of the task's process."""
+    global _waiting
+    from airflow_provider_ryft.capture import session
+    from airflow_provider_ryft.capture.call_stack import call_stack
+
+    waiting, _waiting = _waiting, None
+    if waiting is not None and waiting[1] == os.getpid():
+        session.activate(waiting[0])
+        call_stack.clear()  # what another task left behind must not swallow a statement of this one
 
 
 def _patch(module: ModuleType) -> None:
     global _patched
-    from airflow_provider_ryft.instrumentation.hook_classes import Patches, patch_hooks
+    from airflow_provider_ryft.instrumentation.hook_classes import patch_hooks
+    from airflow_provider_ryft.instrumentation.patches import Patches
 
     if _patched is not module:
         patches = Patches()
         _undo.append(patches.undo)
-        base_hook = next(part for part in module.DbApiHook.__mro__ if part.__name__ == "BaseHook")
-        patches.replace(base_hook, "get_connection", _observe_lookup)
         patch_hooks(patches, module.DbApiHook)
         _patched = module
+    _activate()
 
 
 def _listen(module: ModuleType) -> None:
@@ -94,28 +112,7 @@ def _listen(module: ModuleType) -> None:
     if _heard is not module:
         _undo.append(listen(module))
         _heard = module
-
-
-def _observe_lookup(original: Any) -> Any:
-    """Wrap ``BaseHook.get_connection``: what a hook has looked up need not be looked up again."""
-    function = original.__func__
-
-    @functools.wraps(function)
-    def get_connection(cls: type, *args: Any, **kwargs: Any) -> Any:
-        connection = original.__get__(None, cls)(*args, **kwargs)
-        try:
-            _note_lookup(args[0] if args else kwargs.get("conn_id"), connection)
-        except BaseException as fault:
-            survive(fault)
-        return connection
-
-    return classmethod(get_connection)
-
-
-def _note_lookup(conn_id: Any, connection: Any) -> None:
-    here = session.active_session()
-    if here is not None and isinstance(conn_id, str):
-        here.connections[conn_id] = connection
+    _activate()
 
 
 _import_hook = PostImportHook(_HOOKS, _patch)

@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.guard import isolated
 
 
 class PostImportHook:
@@ -41,15 +41,13 @@ class PostImportHook:
         """Find what the other finders find; but have the loader of the module call back."""
         if name != self._name:
             return None
-        spec = next((spec for spec in self._found_by_others(name, path, target) if spec is not None), None)
-        try:
+        spec = next((spec for spec in self._other_specs(name, path, target) if spec is not None), None)
+        with isolated():
             if spec is not None and spec.loader is not None:
                 _after_loading(spec.loader, name, self._loaded)
-        except BaseException as fault:
-            survive(fault)
         return spec
 
-    def _found_by_others(
+    def _other_specs(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> Iterator[ModuleSpec | None]:
         for finder in list(sys.meta_path):
@@ -57,23 +55,21 @@ class PostImportHook:
                 yield finder.find_spec(name, path, target)
 
     def _loaded(self, module: ModuleType) -> None:
-        """Stop waiting: to be found was not enough, for who only asks whether there is a module does not load it."""
+        """Stop waiting, which to find the module was no reason for: it may be looked for and not loaded."""
         self.remove()
         self._callback(module)
 
 
 def _after_loading(loader: Any, name: str, callback: Callable[[ModuleType], None]) -> None:
-    """Have a loader call back when it has loaded a module; it is itself again afterwards."""
+    """Have a loader call back when it has loaded a module; it is as before afterwards."""
     load = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
         if module.__name__ == name:
             del loader.exec_module
         load(module)
-        try:
+        with isolated():
             if module.__name__ == name:
                 callback(module)
-        except BaseException as fault:
-            survive(fault)
 
     loader.exec_module = exec_module

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from airflow_provider_ryft.capture.dbapi import statement_text
-from airflow_provider_ryft.capture.hook_call import MethodKind
+from airflow_provider_ryft.capture.method_kind import MethodKind
 
 _SQL_PARAMETERS = ("sql", "hql", "query_or_table", "queries")
 _OTHER_PARAMETERS = ("rows", "configuration")
@@ -23,7 +23,7 @@ def place_of(parameter: str, function: FunctionType) -> int | None:
 
 
 def takes_statements(function: FunctionType) -> bool:
-    """Tell whether a parameter of a method has a name that hooks give to statements, or to what they make them of."""
+    """Return whether a parameter of a method has a name that hooks give to statements, or to what they make them of."""
     return not {*_SQL_PARAMETERS, *_OTHER_PARAMETERS}.isdisjoint(_parameters(function))
 
 
@@ -79,7 +79,7 @@ def _text(sql: Any) -> Any:
 def _insert_text(table: Any, fields: Any) -> str:
     if isinstance(fields, Iterable) and not isinstance(fields, (str, Iterator)):
         names = [str(field) for field in fields]
-        return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"  # noqa: S608  # it is told, not run
+        return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"  # noqa: S608  # it is reported, not run
     return f"INSERT INTO {table}"
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from airflow_provider_ryft.capture import correlation, session
 from airflow_provider_ryft.capture.dbapi import is_done
 from airflow_provider_ryft.capture.session import StatementRun
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.guard import isolated
 
 _observed: WeakSet[Any] = WeakSet()
 
@@ -29,11 +29,9 @@ def observe_engine(engine: Any, hook: Any) -> None:
         return
 
     def execute(cursor: Any, statement: str, _parameters: Any, context: Any) -> None:
-        try:
+        with isolated():
             if session.active is not None:
                 _begin(hook, cursor, statement, context)
-        except BaseException as fault:
-            survive(fault)
 
     def execute_no_params(cursor: Any, statement: str, context: Any) -> None:
         execute(cursor, statement, None, context)
@@ -62,7 +60,7 @@ def _driver_connection(cursor: Any) -> Any:
 
 
 def _is_of_the_dialect(dialect: Any) -> bool:
-    """Tell whether SQLAlchemy's dialect speaks for itself: a savepoint, a look-up of tables or types, a sequence.
+    """Return whether SQLAlchemy's dialect speaks for itself: a savepoint, a look-up of tables or types, a sequence.
 
     The code that runs a user's statement is called by the user; the dialect's own is called by the dialect, whose
     module is then among the callers, nearer than any module that is not SQLAlchemy's.
@@ -80,33 +78,27 @@ def _is_of_the_dialect(dialect: Any) -> bool:
 
 
 def _after(connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-    try:
+    with isolated():
         running = _running(context)
         if running is not None and correlation.is_still_running(running):
             _wait(running, connection, context)
         elif running is not None:
             correlation.finish_statement(running, None)
-    except BaseException as fault:
-        survive(fault)
 
 
 def _on_error(failure: Any) -> None:
-    try:
+    with isolated():
         running = _running(failure.execution_context)
         if running is not None and running.returned:
             running.finish_open_result(failure.original_exception)
         elif running is not None:
             correlation.finish_statement(running, failure.original_exception)
-    except BaseException as fault:
-        survive(fault)
 
 
 def _returned(_driver_connection: Any, record: Any) -> None:
-    """Note that a connection goes back to its pool: whatever its results were, nobody reads them any more."""
-    try:
+    """Record that a connection goes back to its pool: its results are not read any more."""
+    with isolated():
         _end_waiting(record.info, lambda _: True)
-    except BaseException as fault:
-        survive(fault)
 
 
 def _running(context: Any) -> StatementRun | None:
@@ -124,10 +116,10 @@ def _wait(running: StatementRun, connection: Any, context: Any) -> None:
 def _end_waiting(info: dict[str, Any], has_ended: Callable[[StatementRun], bool]) -> None:
     """End what waited on a connection.
 
-    :param info: what SQLAlchemy lets others note about a connection
+    :param info: what SQLAlchemy keeps for others with a connection
     :param has_ended: which of it
     """
     for running in list(info.get(_MARK, ())):
         if has_ended(running):
             info[_MARK].remove(running)
-            running.settle(None)
+            running.finish_open_result(None)

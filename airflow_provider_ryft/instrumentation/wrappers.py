@@ -1,248 +1,144 @@
-"""The functions that take the places of hooks' methods.
+"""The functions that replace hook methods.
 
 Plain functions, not proxies: a bound method of a proxy could be neither pickled nor copied, and tasks do hand
 ``hook.get_records`` to a pool of processes. Each calls the method that it wraps exactly once, with the very arguments
-(but for an iterator of rows, which is timed), outside every ``try`` that guards what is ours.
+(but for an iterator of rows, which is timed), outside every block that guards what is ours.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-from collections.abc import Callable, Generator, Iterator
-from time import perf_counter
-from types import FunctionType, GeneratorType
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from airflow_provider_ryft.capture import correlation, session
-from airflow_provider_ryft.capture.hook_call import HookCall, MethodKind, call_stack
+from airflow_provider_ryft.capture.call_stack import call_stack
+from airflow_provider_ryft.capture.hook_call import HookCall
+from airflow_provider_ryft.capture.method_kind import MethodKind, wrapper_code
 from airflow_provider_ryft.capture.session import StatementRun
-from airflow_provider_ryft.guard import survive
-from airflow_provider_ryft.instrumentation.sql_arguments import Reader, place_of, reader
+from airflow_provider_ryft.guard import isolated
+from airflow_provider_ryft.instrumentation.iterators import FetchedRows, timed_rows, traced_generator
+from airflow_provider_ryft.instrumentation.sql_arguments import place_of, reader
 
 Method = Callable[..., Any]
 
-# --- the wrappers of public methods
+
+def _in_place_of(original: Any) -> Callable[[Method], Method]:
+    """Give a wrapper the looks of what it wraps, and let :mod:`~airflow_provider_ryft.capture` know its code."""
+
+    def mark(wrapper: Method) -> Method:
+        wrapper_code.add(wrapper.__code__)
+        return functools.wraps(original)(wrapper)
+
+    return mark
 
 
-def wrap_public_method(original: Method, kind: MethodKind, *, reports_silence: bool) -> Method:
-    """Wrap a public method.
-
-    :param kind: what it does
-    :param reports_silence: whether it runs its statement in ways that nobody may see
-    """
-    function = inspect.unwrap(original)
-    read = reader(function, kind)
-    rows_at = place_of("rows", function) if kind is MethodKind.ROWS else None
-    bound = _caller(original)
-
-    @functools.wraps(original)
-    def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.active is None:
-            return bound(self, *args, **kwargs)
-        call: HookCall | None = None
-        try:
-            call = _enter(self, kind, read, args, kwargs, reports_silence)
-            if call is not None and rows_at is not None:
-                args, kwargs = _timing_rows(call, rows_at, args, kwargs)
-        except BaseException as fault:
-            survive(fault)
-        try:
-            result = bound(self, *args, **kwargs)
-        except BaseException as error:
-            try:
-                _leave(call, error)
-            except BaseException as fault:
-                survive(fault)
-            raise
-        try:
-            if kind is MethodKind.CHUNKS and call is not None and inspect.isgenerator(result):
-                result = _leave_for_chunks(call, result)
-            else:
-                _leave(call, None)
-        except BaseException as fault:
-            survive(fault)
-        return result
-
-    return observed
-
-
-def _caller(original: Any) -> Method:
+def _bound(original: Any) -> Method:
     """Return how to call a method; one that is wrapped in a descriptor must be bound as the class would have done."""
     if isinstance(original, FunctionType):
         return original
     return lambda self, *args, **kwargs: original.__get__(self, type(self))(*args, **kwargs)
 
 
-def _enter(
-    hook: Any, kind: MethodKind, read: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], reports_silence: bool
-) -> HookCall | None:
-    if kind is MethodKind.JOB:
-        nowait = kwargs.get("nowait", args[4] if len(args) > 4 else False)
-        kind = MethodKind.SUBMIT if nowait else kind
-    return correlation.start_call(hook, kind, read(args, kwargs), reports_silence=reports_silence)
+def _observing(
+    original: Method,
+    enter: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any],
+    leave: Callable[[Any, BaseException | None, Any], Any],
+    *,
+    method: Method | None = None,
+) -> Method:
+    """Wrap a method in what is to be done before and after it.
 
+    :param enter: gets the hook and the arguments; returns what ``leave`` needs, ``None`` if there is nothing to leave
+    :param leave: gets that, what the method raised, and what it returned; returns what the caller shall get
+    :param method: what is called instead of the original, which calls that
+    """
+    method = method or _bound(original)
 
-def _leave(call: HookCall | None, error: BaseException | None) -> None:
-    if call is not None:
-        correlation.finish_call(call, error)
-
-
-def _leave_for_chunks(call: HookCall, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    correlation.suspend_call(call)
-    return _through(generator, call)
-
-
-def _through(generator: Generator[Any, Any, Any], call: HookCall) -> Generator[Any, Any, Any]:
-    return (yield from TracedGenerator(generator, call))
-
-
-class TracedGenerator(Generator[Any, Any, Any]):
-    """The steps of somebody else's generator, each of them a part of the call that made it."""
-
-    def __init__(self, generator: Generator[Any, Any, Any], call: HookCall) -> None:
-        self._generator = generator
-        self._call = call
-
-    def send(self, value: Any) -> Any:
-        """Resume the generator with a value."""
-        return self._step(lambda: self._generator.send(value))
-
-    def throw(self, *error: Any) -> Any:
-        """Resume the generator with an exception."""
-        return self._step(lambda: self._generator.throw(*error))
-
-    def close(self) -> None:
-        """Close the generator."""
-        self._step(self._generator.close, is_last=True)
-
-    def _step(self, step: Callable[[], Any], *, is_last: bool = False) -> Any:
+    @_in_place_of(original)
+    def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if session.active is None:
+            return method(self, *args, **kwargs)
+        entered = None
+        with isolated():
+            entered = enter(self, args, kwargs)
         try:
-            correlation.resume_call(self._call)
-        except BaseException as fault:
-            survive(fault)
-        try:
-            result = step()
+            result = method(self, *args, **kwargs)
         except BaseException as error:
-            try:
-                failure = None if isinstance(error, (StopIteration, GeneratorExit)) else error
-                correlation.finish_call(self._call, failure)
-            except BaseException as fault:
-                survive(fault)
+            if entered is not None:
+                with isolated():
+                    leave(entered, error, None)
             raise
-        try:
-            if is_last:
-                correlation.finish_call(self._call, None)
-            else:
-                correlation.pause_call(self._call)
-        except BaseException as fault:
-            survive(fault)
+        if entered is not None:
+            with isolated():
+                return leave(entered, None, result)
         return result
 
-
-def _timing_rows(
-    call: HookCall, place: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return a call's arguments, in which an iterator of rows that the caller works for is timed."""
-    if place < len(args):
-        return (*args[:place], _timed(args[place], call), *args[place + 1 :]), kwargs
-    return args, {**kwargs, "rows": _timed(kwargs["rows"], call)} if "rows" in kwargs else kwargs
+    return observed
 
 
-def _timed(rows: Any, call: HookCall) -> Any:
-    """Return what does the same as an iterator; one that may have more to it than that, or nothing to do, is left."""
-    if type(rows) in (GeneratorType, TimedRowGenerator):
-        return TimedRowGenerator(rows, call)
-    return TimedRows(rows, call) if type(rows) in _LAZY_ITERATORS else rows
+# --- public methods
 
 
-class TimedRows(Iterator[Any]):
-    """The caller's rows: while they are made the insert waits, and what runs meanwhile is no part of it."""
+def wrap_public_method(original: Method, kind: MethodKind, *, report_if_unobserved: bool) -> Method:
+    """Wrap a public method.
 
-    def __init__(self, rows: Any, call: HookCall) -> None:
-        self._rows = rows
-        self._call = call
+    :param kind: what it does
+    :param report_if_unobserved: whether it runs its statement in ways that may not be observed
+    """
+    function = inspect.unwrap(original)
+    read = reader(function, kind)
 
-    def __next__(self) -> Any:
-        call = self._call
-        began = perf_counter()
-        call.reading_rows = True
-        try:
-            return next(self._rows)
-        finally:
-            call.reading_rows = False
-            elapsed = perf_counter() - began
-            call.clock += elapsed
-            if call.running is not None:
-                call.running.clock += elapsed
+    def enter(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> HookCall | None:
+        called = kind
+        if kind is MethodKind.JOB and kwargs.get("nowait", args[4] if len(args) > 4 else False):
+            called = MethodKind.SUBMIT
+        return correlation.start_call(hook, called, read(args, kwargs), report_if_unobserved=report_if_unobserved)
 
-
-class TimedRowGenerator(TimedRows, Generator[Any, Any, Any]):
-    """The rows of the caller's generator, which is closed when somebody closes it, and not before."""
-
-    def send(self, value: Any) -> Any:
-        """Resume the generator with a value."""
-        return self._rows.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        """Resume the generator with an exception."""
-        return self._rows.throw(*error)
-
-    def close(self) -> None:
-        """Close the generator."""
-        self._rows.close()
+    rows_at = place_of("rows", function) if kind is MethodKind.ROWS else None
+    method = _timing_rows(_bound(original), rows_at) if rows_at is not None else None
+    return _observing(original, enter, _leave_chunks if kind is MethodKind.CHUNKS else _leave, method=method)
 
 
-_LAZY_ITERATORS = frozenset(
-    {TimedRows, map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.starmap}
-)
+def _leave(call: HookCall, error: BaseException | None, result: Any) -> Any:
+    correlation.finish_call(call, error)
+    return result
 
 
-class FetchedRows(TimedRowGenerator):
-    """The rows of a hook's own generator: the time until it is asked for more is not that of its next statement."""
+def _leave_chunks(call: HookCall, error: BaseException | None, result: Any) -> Any:
+    if not inspect.isgenerator(result):
+        return _leave(call, error, result)
+    correlation.suspend_call(call)
+    return traced_generator(result, call)
 
-    def __next__(self) -> Any:
-        self._call.clock = perf_counter()
-        return next(self._rows)
+
+def _timing_rows(method: Method, place: int) -> Method:
+    """Have a method that inserts rows get them from an iterator that is timed, if the caller works to make them."""
+
+    def insert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with isolated():
+            call = correlation.innermost_call(self)
+            if call is not None and call.kind is MethodKind.ROWS:
+                if place < len(args):
+                    args = (*args[:place], timed_rows(args[place], call), *args[place + 1 :])
+                elif "rows" in kwargs:
+                    kwargs = {**kwargs, "rows": timed_rows(kwargs["rows"], call)}
+        return method(self, *args, **kwargs)
+
+    return insert
 
 
-# --- the wrappers of what public methods are made of
+# --- what public methods are made of
 
 
 def wrap_run_command(original: Method) -> Method:
     """Wrap ``_run_command(cur, sql_statement, parameters)``."""
-    bound = _caller(original)
-
-    @functools.wraps(original)
-    def _run_command(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.active is None:
-            return bound(self, *args, **kwargs)
-        running: StatementRun | None = None
-        try:
-            running = _begin_command(self, args, kwargs)
-        except BaseException as fault:
-            survive(fault)
-        try:
-            result = bound(self, *args, **kwargs)
-        except BaseException as error:
-            try:
-                if running is not None:
-                    correlation.finish_statement(running, error)
-            except BaseException as fault:
-                survive(fault)
-            raise
-        try:
-            if running is not None:
-                correlation.finish_statement(running, None)
-        except BaseException as fault:
-            survive(fault)
-        return result
-
-    return _run_command
+    return _observing(original, _start_command, _finish_command)
 
 
-def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementRun | None:
+def _start_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementRun | None:
     cursor = args[0] if args else kwargs.get("cur")
     sql = args[1] if len(args) > 1 else kwargs.get("sql_statement")
     running = correlation.start_statement(hook, sql, cursor, getattr(cursor, "connection", cursor))
@@ -251,117 +147,115 @@ def _begin_command(hook: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return running
 
 
+def _finish_command(running: StatementRun, error: BaseException | None, result: Any) -> Any:
+    correlation.finish_statement(running, error)
+    return result
+
+
+def wrap_generate_insert_sql(original: Method) -> Method:
+    """Wrap ``_generate_insert_sql()``; what the hook's dialect asks the engine on the way is not reported."""
+    return _observing(original, _start_generating, _finish_generating)
+
+
+def _start_generating(hook: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Any:
+    correlation.suppress_capture(+1)
+    return hook
+
+
+def _finish_generating(hook: Any, error: BaseException | None, sql: Any) -> Any:
+    correlation.suppress_capture(-1)
+    call = correlation.innermost_call(hook)
+    if error is None and call is not None and isinstance(sql, str):
+        call.begin_generated(sql)
+    return sql
+
+
 def wrap_get_conn(original: Method) -> Method:
     """Wrap ``get_conn()``: with its connection in hand, a method that executes by itself begins to do so."""
-    return _noting(original, HookCall.connected_to)
+    return _noting(original, HookCall.record_connection)
 
 
 def wrap_get_cursor(original: Method) -> Method:
     """Wrap ``get_cursor()``."""
-    return _noting(original, HookCall.use)
+    return _noting(original, HookCall.record_cursor)
+
+
+def _noting(original: Method, note: Callable[[HookCall, Any], None]) -> Method:
+    """Wrap a method that hands something to the public method around it."""
+    method = _bound(original)
+
+    @_in_place_of(original)
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, *args, **kwargs)
+        with isolated():
+            call = correlation.innermost_call(self)
+            if call is not None:
+                note(call, result)
+        return result
+
+    return noted
 
 
 def wrap_get_sqlalchemy_engine(original: Method) -> Method:
-    """Wrap ``get_sqlalchemy_engine()``: what the engine runs is told by SQLAlchemy's own events."""
-    bound = _caller(original)
+    """Wrap ``get_sqlalchemy_engine()``: what the engine runs is observed through SQLAlchemy's own events."""
+    method = _bound(original)
 
-    @functools.wraps(original)
+    @_in_place_of(original)
     def get_sqlalchemy_engine(self: Any, *args: Any, **kwargs: Any) -> Any:
-        engine = bound(self, *args, **kwargs)
-        try:
+        engine = method(self, *args, **kwargs)
+        with isolated():
             if session.active_session() is not None:
                 from airflow_provider_ryft.instrumentation.sqlalchemy_events import observe_engine
 
                 observe_engine(engine, self)
-        except BaseException as fault:
-            survive(fault)
         return engine
 
     return get_sqlalchemy_engine
 
 
-def wrap_generate_insert_sql(original: Method) -> Method:
-    """Wrap ``_generate_insert_sql()``: what the hook's dialect asks the engine on the way is nobody's query."""
-    bound = _caller(original)
-
-    @functools.wraps(original)
-    def _generate_insert_sql(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if session.active is None:
-            return bound(self, *args, **kwargs)
-        try:
-            correlation.suppress_capture(+1)
-        except BaseException as fault:
-            survive(fault)
-        try:
-            sql = bound(self, *args, **kwargs)
-        finally:
-            try:
-                correlation.suppress_capture(-1)
-            except BaseException as fault:
-                survive(fault)
-        try:
-            _generated(self, sql)
-        except BaseException as fault:
-            survive(fault)
-        return sql
-
-    return _generate_insert_sql
-
-
-def _generated(hook: Any, sql: Any) -> None:
-    call = correlation.innermost_call(hook)
-    if call is not None and isinstance(sql, str):
-        call.begin_generated(sql)
-
-
 def wrap_row_generator(original: Method) -> Method:
     """Wrap a generator that executes one statement after the other and yields their rows."""
-    bound = _caller(original)
+    method = _bound(original)
 
-    @functools.wraps(original)
+    @_in_place_of(original)
     def fetching(self: Any, *args: Any, **kwargs: Any) -> Any:
-        generator = bound(self, *args, **kwargs)
-        try:
+        generator = method(self, *args, **kwargs)
+        with isolated():
             call = correlation.innermost_call(self)
             if call is not None and len(call.texts) > 1:
                 return FetchedRows(generator, call)
-        except BaseException as fault:
-            survive(fault)
         return generator
 
     return fetching
-
-
-def _noting(original: Method, note: Callable[[HookCall, Any], None]) -> Method:
-    """Wrap a method that hands something to the public method around it."""
-    bound = _caller(original)
-
-    @functools.wraps(original)
-    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = bound(self, *args, **kwargs)
-        try:
-            call = correlation.innermost_call(self)
-            if call is not None:
-                note(call, result)
-        except BaseException as fault:
-            survive(fault)
-        return result
-
-    return noted
 
 
 def wrap_split(original: Any) -> Any:
     """Wrap a static method that cuts a text into statements, or the end off a statement."""
     function = original.__func__ if isinstance(original, staticmethod) else original
 
-    @functools.wraps(function)
+    @_in_place_of(function)
     def split(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
-        try:
+        with isolated():
             if session.active is not None:
                 correlation.note_split(result)
-        except BaseException as fault:
-            survive(fault)
         return result
 
     return staticmethod(split) if isinstance(original, staticmethod) else split
+
+
+def wrap_get_connection(original: Any) -> Any:
+    """Wrap ``BaseHook.get_connection``: what a hook has looked up need not be looked up again."""
+    function = original.__func__
+
+    @_in_place_of(function)
+    def get_connection(cls: type, *args: Any, **kwargs: Any) -> Any:
+        connection = original.__get__(None, cls)(*args, **kwargs)
+        with isolated():
+            capturing = session.active_session()
+            conn_id = args[0] if args else kwargs.get("conn_id")
+            if capturing is not None and isinstance(conn_id, str):
+                capturing.connections[conn_id] = connection
+        return connection
+
+    return classmethod(get_connection)

@@ -1,4 +1,4 @@
-"""The end of a task's report: its queries on their way, in a thread that the task waits for only so long.
+"""Delivers the queries of a task at its end, on a thread that the task waits for only so long.
 
 Airflow gives a task's process 20 seconds after its work (``[core] task_success_overtime``), which all listeners share.
 """
@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.listener import metrics
-from airflow_provider_ryft.outbox.journal import CloseResult, Journal
+from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.settings import Settings
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LEFT_TO_OTHERS = "[ryft] delivery is outbox"
-_GOES_ON = "the task goes on later"
+_DELIVERS_LATER = "[ryft] delivery is outbox"
+_CONTINUES_LATER = "the task goes on later"
 
 # A task that is deferred or rescheduled may be started again at once. While its old process lives, the scheduler takes
 # the end of that one for the end of the new one, and fails the task: so that process must not wait for any server, nor
@@ -51,11 +51,24 @@ def _if_slow(do: Callable[[], None]) -> Iterator[None]:
 
 
 class ConnectionMissingError(RyftError):
-    """Nobody made the connection to Ryft, so nobody wants anything reported."""
+    """There is no connection to Ryft, so nothing is to be reported."""
+
+
+class _Outcome(NamedTuple):
+    """What became of a journal's queries, as :class:`~airflow_provider_ryft.shipping.shipper.ShippingResult` has it."""
+
+    reported: int = 0
+    from_earlier_tasks: int = 0
+    sent_by_other_tasks: int = 0
+    refused: int = 0
+    kept: int = 0
+    stored: int = 0
+    lost: int = 0
+    problem: str = ""
 
 
 class TaskDelivery:
-    """Delivers a journal, and says in one line what became of it.
+    """Delivers a journal, and logs one summary line.
 
     :param settings: the options of ``[ryft]``
     :param outbox: of the journal
@@ -78,24 +91,24 @@ class TaskDelivery:
         self._tags = tags
         self._store = store
         self._ends = 0.0
-        self._shipped: ShippingResult | None = None
-        self._closed: CloseResult | None = None  # of a task that goes on
+        self._outcome: _Outcome | None = None
         self._is_unconfigured = False
         self._continues_later = False
 
-    def run(self, captured: int, *, goes_on: bool = False) -> None:
+    def run(self, captured: int, *, continues_later: bool = False) -> None:
         """Deliver, within ``[ryft] delivery_timeout``; what is not delivered then stays in the outbox.
 
         :param captured: how many statements the journal is about
-        :param goes_on: whether the task goes on in another process, so that all of it must be left to that one
+        :param continues_later: whether the task goes on in another process, so that all of it must be left to that one
         """
-        self._continues_later = goes_on
+        self._continues_later = continues_later
         if self._settings.delivery == "outbox" and self._store is None:
-            self._log_closed(captured, self._journal.close(synced=not goes_on), _LEFT_TO_OTHERS)
+            self._close(_DELIVERS_LATER, synced=not continues_later)
+            self._log_summary(captured)
             return
         started = monotonic()
         patience = self._settings.delivery_timeout
-        if goes_on and self._store is None:
+        if continues_later and self._store is None:
             patience = min(patience, _AT_ONCE)
         self._ends = started + patience
         thread = threading.Thread(target=self._deliver, name="ryft-delivery", daemon=True)
@@ -109,27 +122,12 @@ class TaskDelivery:
                 captured,
                 self._settings.conn_id,
             )
-        elif self._closed is not None:
-            self._log_closed(captured, self._closed, _GOES_ON)
-        elif self._shipped is None:
-            self._log_summary(captured, kept=captured, problem="time was up")
         else:
-            shipped = self._shipped
-            self._log_summary(
-                captured,
-                reported=shipped.accepted - shipped.from_earlier_tasks,
-                of_others=shipped.from_earlier_tasks,
-                by_others=shipped.sent_by_other_tasks,
-                refused=shipped.refused,
-                kept=shipped.kept,
-                stored=shipped.stored,
-                lost=shipped.lost,
-                problem=shipped.problem,
-            )
+            self._log_summary(captured)
 
     def _deliver(self) -> None:
         if self._settings.delivery == "outbox":
-            self._keep(_LEFT_TO_OTHERS)
+            self._keep(_DELIVERS_LATER)
             return
         try:
             if self._continues_later:
@@ -137,16 +135,17 @@ class TaskDelivery:
                 return
             from airflow_provider_ryft.shipping.shipper import flush_journal
 
-            # While the server is left alone, nothing is asked for the connection either.
-            client = None if self._outbox.opens_in() else self._client()
-            with _if_slow(self._store.get_ready) if self._store else nullcontext():
-                self._shipped = flush_journal(
+            # While the circuit breaker is open, nothing is asked for the connection either.
+            client = None if self._outbox.remaining_pause() else self._client()
+            with _if_slow(self._store.connect_early) if self._store else nullcontext():
+                shipped = flush_journal(
                     self._outbox,
                     self._journal,
                     lambda: client or self._client(),
                     deadline=self._settings.delivery_timeout,
                     store=self._store,
                 )
+            self._record_shipped(shipped)
         except ConnectionMissingError as error:
             self._without_connection(str(error))
         except RyftError as error:
@@ -155,18 +154,36 @@ class TaskDelivery:
             self._keep(f"the delivery failed with {type(error).__name__}")  # whose message may hold anything
 
     def _leave_to_next_task(self) -> None:
-        """Leave the journal to the next task that ends."""
-        if not self._outbox.state.read().last_success:
-            self._client()  # nobody may want it
+        """Keep the journal for the next task that ends."""
+        if not self._outbox.state.read_state().last_success:
+            self._client()  # there may be none, so that nothing is to be kept
         if self._store is None:
-            self._closed = self._journal.close(synced=False)
+            self._close(_CONTINUES_LATER, synced=False)
         else:
-            self._keep(_GOES_ON)
+            self._keep(_CONTINUES_LATER)
 
     def _keep(self, problem: str) -> None:
         from airflow_provider_ryft.shipping.shipper import keep_journal
 
-        self._shipped = keep_journal(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
+        self._record_shipped(
+            keep_journal(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
+        )
+
+    def _close(self, problem: str, *, synced: bool) -> None:
+        closed = self._journal.close_journal(synced=synced)
+        self._outcome = _Outcome(kept=closed.kept, lost=closed.lost, problem=problem)
+
+    def _record_shipped(self, shipped: ShippingResult) -> None:
+        self._outcome = _Outcome(
+            reported=shipped.accepted - shipped.from_earlier_tasks,
+            from_earlier_tasks=shipped.from_earlier_tasks,
+            sent_by_other_tasks=shipped.sent_by_other_tasks,
+            refused=shipped.refused,
+            kept=shipped.kept,
+            stored=shipped.stored,
+            lost=shipped.lost,
+            problem=shipped.problem,
+        )
 
     def _without_connection(self, problem: str) -> None:
         """Forget the journal, unless this machine once delivered one, or can't remember whether it did.
@@ -174,12 +191,12 @@ class TaskDelivery:
         Airflow 3 says "not defined" also when its API server, or a secrets backend, could not be asked. A machine that
         keeps its queries in an object store does so because its disk, and what it remembers, does not last.
         """
-        if self._store is not None or self._outbox.state.read().last_success:
+        if self._store is not None or self._outbox.state.read_state().last_success:
             self._keep(problem)
         else:
             self._is_unconfigured = True
-            self._journal.settle(self._journal.pending())
-            self._journal.close()
+            self._journal.mark_settled(self._journal.pending_queries())
+            self._journal.close_journal()
 
     def _client(self) -> IngestClient:
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -191,32 +208,19 @@ class TaskDelivery:
         except AirflowNotFoundException:
             raise ConnectionMissingError(f"There is no connection {self._settings.conn_id!r}.") from None
 
-    def _log_closed(self, captured: int, closed: CloseResult, problem: str) -> None:
-        self._log_summary(captured, kept=closed.kept, lost=closed.lost, problem=problem)
-
-    def _log_summary(
-        self,
-        captured: int,
-        *,
-        reported: int = 0,
-        of_others: int = 0,
-        by_others: int = 0,
-        refused: int = 0,
-        kept: int = 0,
-        stored: int = 0,
-        lost: int = 0,
-        problem: str = "",
-    ) -> None:
+    def _log_summary(self, captured: int) -> None:
+        outcome = self._outcome or _Outcome(kept=captured, problem="time was up")
+        reported, from_earlier_tasks, sent_by_other_tasks, refused, kept, stored, lost, problem = outcome
         for name, number in (("reported", reported), ("refused", refused), ("kept", kept), ("dropped", lost)):
             metrics.count(name, number, self._tags)
-        metrics.count("reported", of_others, {})  # whose they are is not known here
+        metrics.count("reported", from_earlier_tasks, {})  # of which tasks is not known here
         parts = [f"{reported} reported"]
-        parts += [f"{by_others} sent by other tasks"] if by_others else []
+        parts += [f"{sent_by_other_tasks} sent by other tasks"] if sent_by_other_tasks else []
         parts += [f"{refused} refused, which are dead letters"] if refused else []
         parts += [f"{stored} kept in {self._store.path} to be sent later"] if self._store and stored else []
         parts += [f"{kept - stored} kept in {self._outbox.path} to be sent later"] if kept > stored else []
         parts += [f"{lost} lost"] if lost else []
-        parts += [f"and {of_others} of earlier tasks reported"] if of_others else []
+        parts += [f"and {from_earlier_tasks} of earlier tasks reported"] if from_earlier_tasks else []
         why = f" ({problem})" if problem else ""
         log.log(
             logging.WARNING if lost or refused else logging.INFO,

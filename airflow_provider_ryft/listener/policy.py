@@ -67,7 +67,7 @@ class ReportingPolicy:
         self._types = _pattern(settings.exclude_connection_types)
 
     def includes_task(self, task: Any) -> bool:
-        """Tell whether any statement of a task may be reported.
+        """Return whether any statement of a task may be reported.
 
         :param task: the operator that runs, as its task instance holds it
         """
@@ -77,7 +77,7 @@ class ReportingPolicy:
         return mark if mark is not None else not self._selective
 
     def includes_statement(self, statement: Statement) -> bool:
-        """Tell whether a statement of a task that is reported may be reported.
+        """Return whether a statement of a task that is reported may be reported.
 
         :param statement: its connection id and the type of its connection decide
         """
@@ -102,7 +102,7 @@ def _pattern(globs: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _matches(pattern: re.Pattern[str] | None, names: Iterable[object]) -> bool:
-    """Tell whether one of the names matches; one that is not known is empty, so that ``*`` matches it too."""
+    """Return whether one of the names matches; one that is not known is empty, so that ``*`` matches it too."""
     return pattern is not None and any(pattern.match(name if isinstance(name, str) else "") for name in names)
 
 
@@ -118,7 +118,7 @@ def _names(task: Any) -> Iterable[object]:
 def _mark_of(task: Any) -> bool | None:
     """Find the mark of a task, or of its DAG.
 
-    A mapped task is made anew for each of its instances; its mark is at the task that the DAG holds.
+    Each instance of a mapped task is a new operator; its mark is at the task that the DAG holds.
     """
     dag = getattr(task, "dag", None)
     in_dag = getattr(dag, "task_dict", {}).get(getattr(task, "task_id", None))

@@ -17,12 +17,12 @@ from time import sleep
 log = logging.getLogger(__name__)
 
 # A child that is forked in the middle of an import has the locks of the modules that are being imported, and not the
-# thread that would release them: its own import of one of these would wait for ever. So a fork waits for the imports,
+# thread that would release them: its own import of one of these would never end. So a fork waits for the imports,
 # which take a fraction of a second, and goes on after this many seconds whatever happens.
 _PATIENCE = 5.0
 
-# Who starts a thread goes on when that one gives Python's lock away for the first time, which an import may do after
-# Python's switch interval only, of 5 ms.
+# The thread that starts another one goes on when that one first releases Python's lock, which an import may do only
+# after Python's switch interval of 5 ms.
 _MOMENT = 0.0002
 
 _wanted: set[str] = set()
@@ -41,12 +41,12 @@ def preload(*modules: str, then: Callable[[], object] | None = None) -> None:
         return
     _wanted.update(new)
     before = _thread
-    _thread = threading.Thread(target=_import, args=(new, then, before), name="ryft-warm-up", daemon=True)
+    _thread = threading.Thread(target=_import, args=(new, then, before), name="ryft-preload", daemon=True)
     try:
         _thread.start()
-    except (RuntimeError, MemoryError) as error:  # a limit of threads: whoever needs the modules imports them
+    except (RuntimeError, MemoryError) as error:  # a limit of threads: the modules are imported where they are needed
         _thread = before
-        log.debug("Nothing is imported beside the task's work: %s", type(error).__name__)
+        log.debug("Nothing is imported on a thread: %s", type(error).__name__)
 
 
 def _import(modules: Iterable[str], then: Callable[[], object] | None, before: threading.Thread | None) -> None:
@@ -56,7 +56,7 @@ def _import(modules: Iterable[str], then: Callable[[], object] | None, before: t
     for module in modules:
         try:
             import_module(module)
-        except Exception as error:  # whoever needs it says what is wrong
+        except Exception as error:  # where it is needed, that says what is wrong
             log.debug("%s cannot be imported: %s", module, type(error).__name__)
     try:
         if then is not None:

@@ -1,4 +1,4 @@
-"""One task's report: what its statements were, from the first of them to the delivery of all.
+"""The report of one task: from its first statement to the delivery of all.
 
 A process runs one task at a time, so there is one report at a time. In ``dag.test()`` the next task follows in the same
 process.
@@ -11,14 +11,13 @@ import functools
 import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft import settings as options
 from airflow_provider_ryft.compat import FAILS_EARLY, resumed_with, runs_here
-from airflow_provider_ryft.guard import guarded, survive
+from airflow_provider_ryft.guard import guarded, isolated
 from airflow_provider_ryft.instrumentation import instrumentor
 from airflow_provider_ryft.listener.policy import ReportingPolicy
 from airflow_provider_ryft.listener.preload import preload, wait_for_imports
@@ -26,13 +25,14 @@ from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
+    from airflow_provider_ryft.listener.statement_writer import StatementWriter
 
 # What the first statement needs, and what its delivery does: most tasks run no SQL, and need none of it.
-_FOR_STATEMENTS = ("airflow_provider_ryft.query_builder.builder", "airflow_provider_ryft.configured_outbox")
+_FOR_STATEMENTS = ("airflow_provider_ryft.listener.statement_writer",)
 _FOR_DELIVERY = ("airflow_provider_ryft.shipping.shipper", "airflow_provider_ryft.hooks.ryft")
 
 _OVER = frozenset({"failed", "removed", "skipped", "success", "up_for_retry", "upstream_failed"})
-_SUBMITTED = "airflow_provider_ryft.extractors.submissions"
+_SUBMISSIONS = "airflow_provider_ryft.extractors.submissions"
 
 _current: TaskReport | None = None
 
@@ -50,8 +50,8 @@ def start_report(task_instance: Any) -> None:
     policy = ReportingPolicy(settings)
     if not policy.includes_task(task_instance.task):
         return
-    if _SUBMITTED in sys.modules:
-        sys.modules[_SUBMITTED].forget()
+    if _SUBMISSIONS in sys.modules:
+        sys.modules[_SUBMISSIONS].clear_submissions()
     if FAILS_EARLY:
         _at_exit()
     _current = TaskReport(settings, policy, task_instance)
@@ -61,7 +61,7 @@ def start_report(task_instance: Any) -> None:
 def finish_report(task_instance: Any, error: Any, *, skipped: bool = False) -> None:
     """Deliver what was observed of a task whose outcome is known.
 
-    :param task_instance: Airflow's, of the task; another one than was begun here is none of our business
+    :param task_instance: Airflow's, of the task; another one than was started here is ignored
     :param error: what it failed with, an exception or text; ``None`` if it did not
     :param skipped: whether it skipped itself
     """
@@ -69,7 +69,7 @@ def finish_report(task_instance: Any, error: Any, *, skipped: bool = False) -> N
         if _current is not None and _current.key == _key(task_instance):
             _current.error = error  # its callbacks may run SQL; before_stopping comes after them
         return
-    report = _take(_key(task_instance))
+    report = _stop(_key(task_instance))
     if report is not None:
         report.is_over = True
         report.add_operator(error, skipped=skipped)
@@ -77,8 +77,8 @@ def finish_report(task_instance: Any, error: Any, *, skipped: bool = False) -> N
 
 
 def flush_report() -> None:
-    """Deliver what was observed of a task of whose outcome no more is told: it is deferred, rescheduled or killed."""
-    report = _take(None)
+    """Deliver what was observed of a task whose outcome is not reported: it is deferred, rescheduled or killed."""
+    report = _stop(None)
     if report is not None:
         if report.error is not None:
             report.is_over = True
@@ -94,8 +94,8 @@ def _at_exit() -> None:
     atexit.register(guarded(flush_report))
 
 
-def _take(key: object) -> TaskReport | None:
-    """End the observation and return its report: that of a task, or whichever there is."""
+def _stop(key: object | None) -> TaskReport | None:
+    """Stop observing, and return the report: that of a task, or without a key the current one."""
     global _current
     report = _current
     if report is None or report.pid != os.getpid() or key not in (None, report.key):
@@ -116,8 +116,8 @@ def _settings() -> Settings:
 
 
 def _is_of_airflow_itself(task: Any) -> bool:
-    """Tell whether an operator is none of a provider's, so that no table of these needs to be imported for it."""
-    if "airflow_provider_ryft.extractors.operators" in sys.modules:  # somebody may have described this one
+    """Return whether an operator is none of a provider's, so that no table of these needs to be imported for it."""
+    if "airflow_provider_ryft.extractors.operators" in sys.modules:  # describe_operator() may know this one
         return False
     return all(_is_of_airflow(part.__module__) for part in type(task).__mro__)
 
@@ -129,35 +129,16 @@ def _is_of_airflow(module: str) -> bool:
     return not module.startswith("airflow.providers.") or module.startswith("airflow.providers.standard.")
 
 
-def _submitted(
+def _drain_submissions(
     task: Any, described: Sequence[Statement], *, error: BaseException | None, has_ended: bool
 ) -> list[Statement]:
-    """Return what hooks have submitted, see there; the module is imported when the first of them does."""
-    module = sys.modules.get(_SUBMITTED)
-    return [] if module is None else list(module.take(task, described, error=error, has_ended=has_ended))
-
-
-class StatementWriter:
-    """What the statements of a task are written down with.
-
-    :param settings: the options of ``[ryft]``
-    :param task_instance: Airflow's, of the task
-    """
-
-    def __init__(self, settings: Settings, task_instance: Any) -> None:
-        from airflow_provider_ryft import configured_outbox
-        from airflow_provider_ryft.query_builder.builder import QueryBuilder, TaskFacts
-
-        facts = TaskFacts.of(task_instance)
-        self.tags = {"dag_id": facts.dag_id or "", "task_id": facts.task_id or ""}
-        self.builder = QueryBuilder(settings, facts)
-        self.outbox = configured_outbox.local(settings)
-        self.store = configured_outbox.store(settings)
-        self.journal = self.outbox.journal()
+    """Return what hooks have submitted, see there; the module is imported with the first submission."""
+    module = sys.modules.get(_SUBMISSIONS)
+    return [] if module is None else list(module.drain_submissions(task, described, error=error, has_ended=has_ended))
 
 
 class TaskReport:
-    """Takes note of the statements of one try of one task, and delivers them at its end.
+    """Records the statements of one try of one task, and delivers them at its end.
 
     :param settings: the options of ``[ryft]``
     :param policy: which of its statements to report
@@ -167,8 +148,8 @@ class TaskReport:
     def __init__(self, settings: Settings, policy: ReportingPolicy, task_instance: Any) -> None:
         self.key = _key(task_instance)
         self.pid = os.getpid()
-        self.error: Any = None  # what it failed with, where that is told before the task's end
-        self.is_over = False  # as far as Airflow has told
+        self.error: Any = None  # what it failed with, where that is reported before the task's end
+        self.is_over = False  # as far as Airflow has reported
         self._settings = settings
         self._task_instance = task_instance
         self._started_at = datetime.now(timezone.utc)
@@ -176,39 +157,39 @@ class TaskReport:
         self._event = resumed_with(task_instance)
         self._policy = policy
         self._writer: StatementWriter | None = None
-        # Reentrant, because a signal's handler may run SQL in the middle of a count, or of making the pen.
+        # Reentrant, because a signal's handler may run SQL in the middle of a count, or of making the writer.
         self._lock = threading.RLock()
         self._writer_lock = threading.RLock()
-        self._counts: Counter[str] = Counter()
+        self._started = self._discarded = 0
         self._ignored: set[str] = set()
 
     def on_hook_created(self) -> None:
         """Get ready for statements, which will not be long in coming."""
-        preload(*_FOR_STATEMENTS, then=lambda: self._take_writer().builder.get_ready())
+        preload(*_FOR_STATEMENTS, then=lambda: self._get_writer().builder.get_ready())
 
     def on_start(self, statement: Statement) -> None:
-        """Write down that a statement begins: what will be reported if this process dies before its end."""
+        """Record that a statement begins: what will be reported if this process dies before its end."""
         if not self._policy.includes_statement(statement):
             self._ignored.add(statement.query_id)
             return
-        is_first = self._count("captured") == 1
+        with self._lock:
+            self._started += 1
+            is_first = self._started == 1
         if is_first:
             wait_for_imports()  # two threads that import get no further than one
-        pen = self._writer or self._take_writer()
-        pen.journal.begin(statement.query_id, pen.builder.build_interrupted(statement))
+        writer = self._writer or self._get_writer()
+        writer.journal.record_start(statement.query_id, writer.builder.build_interrupted(statement))
         if is_first and self._settings.delivery == "inline":
             preload(*_FOR_DELIVERY)
 
     def on_end(self, statement: Statement) -> None:
-        """Write down how a statement ended."""
+        """Record how a statement ended."""
         if statement.query_id in self._ignored:
             self._ignored.discard(statement.query_id)
             return
-        if statement.error is not None:
-            self._count("failed")
-        pen = self._writer or self._take_writer()
-        pen.journal.end(statement.query_id, pen.builder.build_finished(statement))
-        statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory
+        writer = self._writer or self._get_writer()
+        writer.journal.record_end(statement.query_id, writer.builder.build_finished(statement))
+        _release(statement)
 
     def on_discard(self, statement: Statement) -> None:
         """Forget a statement that was not run after all."""
@@ -216,15 +197,17 @@ class TaskReport:
             self._ignored.discard(statement.query_id)
             return
         with self._lock:
-            self._counts["captured"] -= 1
-        pen = self._writer or self._take_writer()
-        pen.builder.discard(statement)
-        pen.journal.end(statement.query_id, None)
-        statement.hook = statement.connection = statement.error = None
+            self._discarded += 1
+        writer = self._writer or self._get_writer()
+        writer.builder.discard(statement)
+        writer.journal.record_end(statement.query_id, None)
+        _release(statement)
 
-    def _take_writer(self) -> StatementWriter:
-        with self._writer_lock:  # one of its own: a handler that interrupts a count waits for whoever makes the pen
+    def _get_writer(self) -> StatementWriter:
+        with self._writer_lock:  # one of its own: a handler that interrupts a count waits until the writer is made
             if self._writer is None:
+                from airflow_provider_ryft.listener.statement_writer import StatementWriter
+
                 self._writer = StatementWriter(self._settings, self._task_instance)
             return self._writer
 
@@ -234,9 +217,9 @@ class TaskReport:
         :param error: what the task failed with, an exception or text; ``None`` if it did not
         :param skipped: whether the task skipped itself
         """
-        try:
+        with isolated():
             task = self._task_instance.task
-            if _is_of_airflow_itself(task) and _SUBMITTED not in sys.modules:
+            if _is_of_airflow_itself(task) and _SUBMISSIONS not in sys.modules:
                 return
             from airflow_provider_ryft.extractors import operators
 
@@ -252,53 +235,49 @@ class TaskReport:
                 skipped=skipped,
                 event=self._event,
             )
-            others = _submitted(task, described, error=error, has_ended=not skipped)
-            for statement in (*described, *others):
-                self.on_start(statement)
-                self.on_end(statement)
-        except BaseException as fault:
-            survive(fault)
+            self._add(*described, *_drain_submissions(task, described, error=error, has_ended=not skipped))
 
     def add_submitted(self) -> None:
         """Add what hooks have submitted in a task that stops without an outcome.
 
-        An operator of the table that is deferred will tell at its end, in another process, what it has submitted.
+        What an operator of the table that is deferred has submitted is extracted at its end, in another process.
         """
-        try:
+        with isolated():
             is_deferred = self._is_deferred()
             task = self._task_instance.task if is_deferred else None
-            for statement in _submitted(task, (), error=None, has_ended=is_deferred):
-                self.on_start(statement)
-                self.on_end(statement)
-        except BaseException as fault:
-            survive(fault)
+            self._add(*_drain_submissions(task, (), error=None, has_ended=is_deferred))
+
+    def _add(self, *statements: Statement) -> None:
+        for statement in statements:
+            self.on_start(statement)
+            self.on_end(statement)
 
     def _is_deferred(self) -> bool:
-        """Tell whether the task waits for a trigger.
+        """Return whether the task waits for a trigger.
 
-        In 2.11 ``dag.test()`` says so by the method alone with which the task is going to be resumed.
+        In 2.11 ``dag.test()`` says so only by the method with which the task is going to be resumed.
         """
         method = getattr(self._task_instance, "next_method", None)
         return getattr(self._task_instance, "state", None) == "deferred" or method not in (None, self._next_method)
 
     def deliver(self) -> None:
-        """Deliver what there is within the time that it may take; what is not delivered then is kept."""
-        if not self._counts:
-            return  # no statement has begun
+        """Deliver what there is, within the time that it may take; the rest is kept."""
+        if not self._started:
+            return
         from airflow_provider_ryft.listener.delivery import TaskDelivery
         from airflow_provider_ryft.listener.metrics import count
 
-        pen = self._take_writer()
-        count("captured", self._counts["captured"], pen.tags)
-        delivery = TaskDelivery(self._settings, pen.outbox, pen.journal, pen.tags, pen.store)
-        delivery.run(self._counts["captured"], goes_on=self._goes_on())
+        writer = self._get_writer()
+        captured = self._started - self._discarded
+        count("captured", captured, writer.tags)
+        delivery = TaskDelivery(self._settings, writer.outbox, writer.journal, writer.tags, writer.store)
+        delivery.run(captured, continues_later=self._continues_later())
 
-    def _goes_on(self) -> bool:
-        """Tell whether the task is to go on in another process: it is deferred or rescheduled."""
+    def _continues_later(self) -> bool:
+        """Return whether the task is to go on in another process: it is deferred or rescheduled."""
         state = getattr(self._task_instance, "state", None)
         return not self.is_over and getattr(state, "value", state) not in _OVER
 
-    def _count(self, what: str) -> int:
-        with self._lock:
-            self._counts[what] += 1
-            return self._counts[what]
+
+def _release(statement: Statement) -> None:
+    statement.hook = statement.connection = statement.error = None  # may hold a good deal of memory

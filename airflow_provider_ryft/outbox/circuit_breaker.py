@@ -1,7 +1,7 @@
-"""When to leave a server alone: a value, and how it changes with what the server does.
+"""The circuit breaker: whether requests may pass, and how that changes with what the server does.
 
-It knows neither files nor clocks. Times are seconds since 1970, because processes share them, so a clock that jumped is
-taken into account: no pause is believed that is longer than the longest one.
+It is a value that knows neither files nor clocks. Times are seconds since 1970, because processes share them; a clock
+may jump, so no pause is believed that is longer than the longest one.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ def number(value: object) -> float:
 
 @dataclass(frozen=True)
 class BreakerPolicy:
-    """How long a server is left alone.
+    """When the circuit opens, and for how long.
 
-    :param failures: after how many failures in a row
-    :param first: seconds of the first pause; each further one is twice as long
-    :param longest: seconds of the longest pause, also of one that the server asks for
-    :param probe: seconds that one process has for finding out whether the server is back, before another may try
+    :param failure_threshold: after how many failures in a row
+    :param first_pause: seconds of the first pause; each further one is twice as long
+    :param max_pause: seconds of the longest pause, also of one that the server asks for
+    :param probe_timeout: seconds that one process has for finding out whether the server is back, before another may
+        try
     """
 
-    failures: int = 3
-    first: float = 30.0
-    longest: float = 900.0
-    probe: float = 30.0
+    failure_threshold: int = 3
+    first_pause: float = 30.0
+    max_pause: float = 900.0
+    probe_timeout: float = 30.0
 
 
-class Gate(Enum):
+class CircuitState(Enum):
     """Whether something may be posted."""
 
-    OPEN = "open"
-    PROBE = "probe"  # by one process, to find out
-    SHUT = "shut"
+    CLOSED = "closed"  # it may
+    HALF_OPEN = "half-open"  # it may by one process, to find out whether the server is back
+    OPEN = "open"  # it may not
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """What is known of the server.
+    """What is known of the server; the shared state stores it under these names.
 
     :param failures: in a row
     :param pauses: how many pauses there were since the last success
     :param until: when the pause ends
-    :param not_before: the server's own wish
-    :param probe_until: until when one process tries alone
+    :param not_before: when the server asked to be called again
+    :param probe_until: until when the circuit is half-open for one process only
     :param reason: why there is a pause
     """
 
@@ -75,45 +76,45 @@ class CircuitBreaker:
             kept["reason"] = found["reason"]
         return cls(**kept)
 
-    def gate(self, now: float, pauses: BreakerPolicy) -> Gate:
-        """Tell whether something may be posted now."""
-        if self.opens_in(now, pauses) > 0:
-            return Gate.SHUT
+    def circuit_state(self, now: float, policy: BreakerPolicy) -> CircuitState:
+        """Return whether something may be posted now."""
+        if self.remaining_pause(now, policy) > 0:
+            return CircuitState.OPEN
         if not self.pauses:
-            return Gate.OPEN
-        return Gate.SHUT if 0 < self.probe_until - now <= pauses.probe else Gate.PROBE
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if 0 < self.probe_until - now <= policy.probe_timeout else CircuitState.HALF_OPEN
 
-    def opens_in(self, now: float, pauses: BreakerPolicy) -> float:
-        """Return the seconds until something may be posted; 0 if it may."""
+    def remaining_pause(self, now: float, policy: BreakerPolicy) -> float:
+        """Return the seconds for which the circuit stays open; 0 if it is closed or half-open."""
         waits = (self.until - now, self.not_before - now)
-        return max((wait for wait in waits if 0 < wait <= pauses.longest), default=0.0)
+        return max((wait for wait in waits if 0 < wait <= policy.max_pause), default=0.0)
 
-    def probing(self, now: float, pauses: BreakerPolicy) -> CircuitBreaker:
-        """Give one process the right to try."""
-        return replace(self, probe_until=now + pauses.probe)
+    def start_probe(self, now: float, policy: BreakerPolicy) -> CircuitBreaker:
+        """Return the breaker while one process tries, and the others wait for what comes of it."""
+        return replace(self, probe_until=now + policy.probe_timeout)
 
-    def failed(
-        self, now: float, pauses: BreakerPolicy, reason: str, retry_after: float | None = None
+    def after_failure(
+        self, now: float, policy: BreakerPolicy, reason: str, retry_after: float | None = None
     ) -> CircuitBreaker:
-        """Count a failure.
+        """Return the breaker after a failure.
 
-        Those that arrive during a pause were on their way before it, and are no news: sixteen tasks that fail at once
-        are one outage of one pause.
+        Failures that arrive during a pause began before it, and do not count: sixteen tasks that fail at once are one
+        outage of one pause.
 
         :param reason: what happened
-        :param retry_after: seconds that the server asked to be left alone for
+        :param retry_after: seconds that the server asked us to wait
         """
         asked = self.not_before
         if retry_after is not None:
-            asked = max(asked if asked - now <= pauses.longest else 0.0, now + min(retry_after, pauses.longest))
-        if self.opens_in(now, pauses) > 0:
+            asked = max(asked if asked - now <= policy.max_pause else 0.0, now + min(retry_after, policy.max_pause))
+        if self.remaining_pause(now, policy) > 0:
             return replace(self, not_before=asked)
         failures = self.failures + 1
-        if failures < pauses.failures and not self.pauses:
+        if failures < policy.failure_threshold and not self.pauses:
             return replace(self, failures=failures, not_before=asked, reason=reason)
-        pause = min(pauses.first * 2.0 ** min(self.pauses, 30), pauses.longest) * random.uniform(0.75, 1.0)
+        pause = min(policy.first_pause * 2.0 ** min(self.pauses, 30), policy.max_pause) * random.uniform(0.75, 1.0)
         return CircuitBreaker(failures, self.pauses + 1, now + pause, asked, 0.0, reason)
 
-    def misconfigured(self, now: float, pauses: BreakerPolicy, reason: str) -> CircuitBreaker:
-        """Take note that a person has to act."""
-        return CircuitBreaker(self.failures + 1, max(self.pauses, 1), now + pauses.longest, 0.0, 0.0, reason)
+    def after_misconfiguration(self, now: float, policy: BreakerPolicy, reason: str) -> CircuitBreaker:
+        """Return the breaker after an answer that needs manual action: the longest pause at once."""
+        return CircuitBreaker(self.failures + 1, max(self.pauses, 1), now + policy.max_pause, 0.0, 0.0, reason)

@@ -6,12 +6,14 @@ it; what it leaves behind is an orphan, see :meth:`Outbox.adopt_orphans`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, READY, OutboxDirectory
-from airflow_provider_ryft.outbox.records import SENT, SegmentName, record, replay
+from airflow_provider_ryft.outbox.directory import CLAIMED, READY, OutboxDirectory, SegmentStorage
+from airflow_provider_ryft.outbox.records import SENT, record, replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 # Each claimed segment is an open file, of which a process may have 1024 by default.
 MAX_CLAIMS = 64
@@ -22,30 +24,29 @@ class ClaimedSegment:
     """A segment that is ours for now.
 
     :param name: its name
-    :param descriptor: the open file, which holds the lock
     :param lines: its queries that are not settled, by number
     :param size: its bytes
+    :param descriptor: the open file, which holds the lock, if there is one
     :param settled: numbers of those that are settled, which the file does not know yet
     """
 
     name: SegmentName
-    descriptor: int
     lines: dict[int, bytes]
     size: int
+    descriptor: int = -1
     settled: list[int] = field(default_factory=list)
 
 
-class SegmentClaims:
+class SegmentClaims(ABC):
     """The segments of one sender: a context manager, which gives back what is not settled at its end.
 
-    :param folder: of the outbox
-    :param damaged: called with the number of queries that can't be read any more
+    :param storage: of the outbox
+    :param on_damaged: called with the number of queries that can't be read any more
     """
 
-    def __init__(self, folder: OutboxDirectory, damaged: Callable[[int], None]) -> None:
-        self._folder = folder
-        self._disk = folder.disk
-        self._on_damaged = damaged
+    def __init__(self, storage: SegmentStorage, on_damaged: Callable[[int], None]) -> None:
+        self._storage = storage
+        self._on_damaged = on_damaged
         self._held: list[ClaimedSegment] = []
 
     def __enter__(self) -> SegmentClaims:
@@ -59,29 +60,18 @@ class SegmentClaims:
     def __len__(self) -> int:
         return len(self._held)
 
-    def claim(self, name: SegmentName) -> ClaimedSegment | None:
+    def claim_segment(self, name: SegmentName) -> ClaimedSegment | None:
         """Take a segment that is ready.
 
-        :return: ``None`` if somebody else has it, or there is nothing in it
-        :raises OSError: if the disk does not let us
+        :return: ``None`` if another sender has it, or there is nothing in it
+        :raises OSError: if the storage fails
         """
-        ready, claimed = (self._folder.file(place, str(name)) for place in (READY, CLAIMED))
-        try:
-            descriptor = self._disk.lock(ready)
-        except FileNotFoundError:
+        taken = self._take(name)
+        if taken is None:
             return None
-        if descriptor is None:
-            return None
-        try:
-            if not self._disk.claim(ready, claimed):
-                self._disk.close(descriptor)
-                return None
-            data = self._disk.read(claimed)
-        except BaseException:
-            self._disk.close(descriptor)
-            raise
+        data, descriptor = taken
         found = replay(data)
-        segment = ClaimedSegment(name, descriptor, found.lines, len(data))
+        segment = ClaimedSegment(name, found.lines, len(data), descriptor)
         self._held.append(segment)
         if found.damaged:
             self._on_damaged(found.damaged)
@@ -90,8 +80,8 @@ class SegmentClaims:
             return None
         return segment
 
-    def settle(self, segment: ClaimedSegment, numbers: Iterable[int]) -> None:
-        """Forget queries that are in good hands: the server took them, or they are dead letters."""
+    def mark_settled(self, segment: ClaimedSegment, numbers: Iterable[int]) -> None:
+        """Forget queries that are accepted or stored as dead letters."""
         for number in numbers:
             del segment.lines[number]
             segment.settled.append(number)
@@ -101,32 +91,80 @@ class SegmentClaims:
     def give_back(self) -> list[SegmentName]:
         """Move what is not settled to where it came from, and return the names that it has there.
 
-        What the disk holds back is adopted by another process.
+        What the storage holds back then is adopted by another process, if it has orphans.
         """
         names = []
         for segment in list(self._held):
             try:
-                names.append(self._give_back(segment))
+                names.append(self._restore(segment))
             except OSError as error:
-                self._folder.report_disk_error(error)
+                self._storage.report_disk_error(error)
             finally:
-                self._close(segment)
+                self._release(segment)
         return names
 
-    def _give_back(self, segment: ClaimedSegment) -> SegmentName:
+    def _remove(self, segment: ClaimedSegment) -> None:
+        self._delete(segment)
+        self._release(segment)
+
+    def _release(self, segment: ClaimedSegment) -> None:
+        self._held.remove(segment)
+
+    @abstractmethod
+    def _take(self, name: SegmentName) -> tuple[bytes, int] | None:
+        """Return what is in a segment, and the descriptor that holds its lock; ``None`` if it can't be claimed."""
+
+    @abstractmethod
+    def _restore(self, segment: ClaimedSegment) -> SegmentName:
+        """Make ready what is not settled of a segment, and return its name."""
+
+    @abstractmethod
+    def _delete(self, segment: ClaimedSegment) -> None:
+        """Remove a segment that is settled."""
+
+
+class LockedClaims(SegmentClaims):
+    """Segments that are locked, and moved to a folder for as long as they are claimed.
+
+    :param directory: of the outbox
+    :param on_damaged: called with the number of queries that can't be read any more
+    """
+
+    def __init__(self, directory: OutboxDirectory, on_damaged: Callable[[int], None]) -> None:
+        super().__init__(directory, on_damaged)
+        self._directory = directory
+        self._disk = directory.disk
+
+    def _take(self, name: SegmentName) -> tuple[bytes, int] | None:
+        ready, claimed = (self._directory.path_of(folder, str(name)) for folder in (READY, CLAIMED))
+        try:
+            descriptor = self._disk.lock(ready)
+        except FileNotFoundError:
+            return None
+        if descriptor is None:
+            return None
+        try:
+            if self._disk.move_if_there(ready, claimed):
+                return self._disk.read(claimed), descriptor
+        except BaseException:
+            self._disk.close(descriptor)
+            raise
+        self._disk.close(descriptor)
+        return None
+
+    def _restore(self, segment: ClaimedSegment) -> SegmentName:
         records = b"".join(record(SENT, number) for number in segment.settled)
         name = segment.name
         if records:
             self._disk.append(segment.descriptor, records)
             name = name.holding(len(segment.lines), segment.size + len(records))
-        claimed = self._folder.file(CLAIMED, str(segment.name))
-        self._disk.replace(claimed, self._folder.file(READY, str(name)))
+        claimed = self._directory.path_of(CLAIMED, str(segment.name))
+        self._disk.replace(claimed, self._directory.path_of(READY, str(name)))
         return name
 
-    def _remove(self, segment: ClaimedSegment) -> None:
-        self._disk.remove(self._folder.file(CLAIMED, str(segment.name)))
-        self._close(segment)
+    def _delete(self, segment: ClaimedSegment) -> None:
+        self._directory.remove_segment(CLAIMED, segment.name)
 
-    def _close(self, segment: ClaimedSegment) -> None:
+    def _release(self, segment: ClaimedSegment) -> None:
         self._disk.close(segment.descriptor)
-        self._held.remove(segment)
+        super()._release(segment)

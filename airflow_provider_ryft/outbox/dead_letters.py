@@ -1,20 +1,20 @@
-"""Queries that the server refused, with its words, until a person looks at them or they are too old."""
+"""Queries that the server refused, with its message, until they are sent again, removed or too old."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft.outbox.directory import DEAD, UNFINISHED, OutboxDirectory
-from airflow_provider_ryft.outbox.records import SegmentName
+from airflow_provider_ryft.outbox.directory import DEAD, SegmentStorage
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.results import RefusedQuery
 
-_QUERY = b',"query":'  # not to be found before the query, because quotes in the server's words are escaped
+_QUERY = b',"query":'  # not to be found before the query, because quotes in the server's message are escaped
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DeadLetter:
 
     :param line: the query as it was sent
     :param status: the HTTP status of the answer
-    :param message: the server's words, shortened
+    :param message: the server's message, shortened
     :param at: when that was, ISO 8601 in UTC
     """
 
@@ -55,35 +55,19 @@ class DeadLetter:
         return cls(line, int(head["status"]), str(head["message"]), str(head["at"]))
 
 
-def letters_of(refused: Iterable[RefusedQuery]) -> list[bytes]:
-    """Return a line for each query that the server refused just now."""
-    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return [DeadLetter(one.line, one.status, one.message, at).encode() for one in refused]
+def add_dead_letters(storage: SegmentStorage, refused: Collection[RefusedQuery]) -> None:
+    """Keep queries that the server refused just now.
 
-
-def add_dead_letters(folder: OutboxDirectory, refused: Iterable[RefusedQuery]) -> None:
-    """Keep what the server refused.
-
-    :raises OSError: if the disk does not take it
+    :raises OSError: if the storage does not take them
     """
-    letters = letters_of(refused)
-    name, descriptor = folder.new(DEAD, UNFINISHED)
-    path = folder.file(DEAD, f"{name.stem}{UNFINISHED}")
-    size = sum(map(len, letters))
-    try:
-        folder.disk.append(descriptor, b"".join(letters))
-        folder.disk.sync(descriptor)
-        folder.disk.publish(path, folder.file(DEAD, str(name.holding(len(letters), size))))
-    except OSError:
-        folder.disk.remove(path)
-        raise
-    finally:
-        folder.disk.close(descriptor)
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    data = b"".join(DeadLetter(one.line, one.status, one.message, at).encode() for one in refused)
+    storage.add_segment(DEAD, len(refused), data)
 
 
-def read(folder: OutboxDirectory, name: SegmentName) -> Iterator[DeadLetter]:
+def read_dead_letters(storage: SegmentStorage, name: SegmentName) -> Iterator[DeadLetter]:
     """Yield the dead letters of a file; lines that are none are skipped."""
-    for text in folder.disk.read(folder.file(DEAD, str(name))).split(b"\n"):
+    for text in storage.read_segment(DEAD, name).split(b"\n"):
         try:
             yield DeadLetter.decode(text)
         except (ValueError, KeyError, TypeError):

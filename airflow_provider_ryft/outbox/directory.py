@@ -1,17 +1,18 @@
-"""The outbox's folder: where things are in it, and that it is ours before anything is put there."""
+"""Where segments are: in four folders, which a disk or an object store holds."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
+from abc import ABC, abstractmethod
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
-from airflow_provider_ryft.outbox.records import SegmentName, this_host
+from airflow_provider_ryft.outbox.segment_name import SegmentName, this_host
 
 OPEN = "open"  # journals of processes that run, or died
 READY = "ready"  # segments to be sent
-CLAIMED = "claimed"  # segments that somebody is sending: a folder for each
+CLAIMED = "claimed"  # segments that a process is sending
 DEAD = "dead"  # queries that the server refused
 UNFINISHED = ".new"  # ends the name of a file that is being written
 
@@ -22,35 +23,81 @@ _GRACE = 3600.0
 log = logging.getLogger(__name__)
 
 
-class OutboxDirectory:
-    """A folder with four folders in it, made when they are first needed.
+class SegmentStorage(ABC):
+    """What a disk and an object store can both do with segments. Each operation that fails raises an :class:`OSError`.
 
-    :param path: of the folder
+    :param path: of the four folders, as a user may see it
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.disk_problem = ""  # what is wrong, in a few sentences; empty if nothing is
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Return whether there is an outbox to read."""
+
+    @abstractmethod
+    def list_names(self, folder: str) -> list[str]:
+        """Return the names of all files in a folder, sorted; one that is not there is empty."""
+
+    @abstractmethod
+    def read_segment(self, folder: str, name: SegmentName) -> bytes:
+        """Return all bytes of a file."""
+
+    @abstractmethod
+    def add_segment(self, folder: str, queries: int, data: bytes) -> None:
+        """Store a file under a new name, with this number of queries: all of it, or none."""
+
+    @abstractmethod
+    def remove_segment(self, folder: str, name: SegmentName) -> bool:
+        """Remove a file, and return whether it was still there."""
+
+    @abstractmethod
+    def explain(self, error: OSError) -> str:
+        """Say in a few sentences what is wrong, what follows from it, and what to do."""
+
+    def segments(self, folder: str) -> list[SegmentName]:
+        """Return the names of the segments in a folder, the oldest first; what is not ours is left out."""
+        return [name for text in self.list_names(folder) if (name := SegmentName.parse(text))]
+
+    def report_disk_error(self, error: OSError) -> str:
+        """Say what is wrong, in the log only once; nothing else comes of it."""
+        is_news = not self.disk_problem
+        self.disk_problem = self.explain(error)
+        if is_news:
+            log.warning("%s", self.disk_problem)
+        return self.disk_problem
+
+
+class OutboxDirectory(SegmentStorage):
+    """A directory with the four folders in it, made when they are first needed, and checked to be ours.
+
+    :param path: of the directory
     :param disk: what does the work
     """
 
     def __init__(self, path: str, disk: FileSystem) -> None:
-        self.path = path
+        super().__init__(path)
         self.disk = disk
         self._is_ours = False
-        self.disk_problem = ""
 
-    def file(self, *names: str) -> str:
-        """Return the path of a file below the folder."""
+    def path_of(self, *names: str) -> str:
+        """Return the path of a file below the directory."""
         return os.path.join(self.path, *names)
 
     def prepare(self) -> None:
         """Make what is missing, and check that it belongs to us.
 
-        :raises OSError: if it can't be made, or belongs to somebody else
+        :raises OSError: if it can't be made, or belongs to another user
         """
         self.disk.make_folder(self.path)
-        for name in (OPEN, READY, CLAIMED, DEAD):
-            self.disk.make_private(self.file(name))
+        for folder in (OPEN, READY, CLAIMED, DEAD):
+            self.disk.make_private(self.path_of(folder))
         self._is_ours = True
 
-    def is_there(self) -> bool:
-        """Tell whether there is an outbox to read; one that belongs to somebody else is none, and is complained of."""
+    def exists(self) -> bool:
+        """Return whether there is an outbox to read; one that belongs to another user is none, and is warned of."""
         try:
             if not os.path.isdir(self.path):
                 return False
@@ -61,37 +108,56 @@ class OutboxDirectory:
             return False
         return True
 
-    def new(self, place: str, ending: str = "") -> tuple[SegmentName, int]:
-        """Make a file that is locked by this process.
+    def list_names(self, folder: str) -> list[str]:
+        """Return the names of all files in a folder, sorted."""
+        return self.disk.names(self.path_of(folder))
 
-        :param place: one of the constants of this module
+    def read_segment(self, folder: str, name: SegmentName) -> bytes:
+        """Return all bytes of a file."""
+        return self.disk.read(self.path_of(folder, str(name)))
+
+    def add_segment(self, folder: str, queries: int, data: bytes) -> None:
+        """Store a file, which has another ending while it is written."""
+        name, descriptor = self.create_file(folder, UNFINISHED)
+        path = self.path_of(folder, f"{name.stem}{UNFINISHED}")
+        try:
+            self.disk.append(descriptor, data)
+            self.disk.sync(descriptor)
+            self.disk.publish(path, self.path_of(folder, str(name.holding(queries, len(data)))))
+        except OSError:
+            self.disk.remove(path)
+            raise
+        finally:
+            self.disk.close(descriptor)
+
+    def remove_segment(self, folder: str, name: SegmentName) -> bool:
+        """Remove a file, and return whether it was still there."""
+        return self.disk.remove(self.path_of(folder, str(name)))
+
+    def create_file(self, folder: str, ending: str = "") -> tuple[SegmentName, int]:
+        """Make a file that is locked by this process, and return its name and its descriptor.
+
+        :param folder: one of the constants of this module
         :param ending: what follows the name's stem, if it is not a whole name
-        :return: its name, and its descriptor
         :raises OSError: if that is not possible
         """
         if not self._is_ours:
             self.prepare()
         for _ in range(100):
             name = SegmentName.new()
+            text = f"{name.stem}{ending}" if ending else str(name)
             try:
-                descriptor = self.disk.create_locked(self.file(place, f"{name.stem}{ending}" if ending else str(name)))
-            except FileNotFoundError:  # somebody removed the folder
+                descriptor = self.disk.create_locked(self.path_of(folder, text))
+            except FileNotFoundError:  # another process removed the folder
                 self.prepare()
                 continue
             except FileExistsError:
                 continue
             if descriptor is not None:
                 return name, descriptor
-        raise FileNotFoundError(2, "somebody removes each file that is made there", self.file(place))
+        raise FileNotFoundError(2, "somebody removes each file that is made there", self.path_of(folder))
 
-    def names(self, place: str) -> list[SegmentName]:
-        """Return the names of the files that are there, the oldest first; what is not ours is left out.
-
-        :raises OSError: if the folder can't be read
-        """
-        return [name for text in self.disk.names(self.file(place)) if (name := SegmentName.parse(text))]
-
-    def orphan(self, name: SegmentName, path: str) -> int | None:
+    def lock_orphan(self, name: SegmentName, path: str) -> int | None:
         """Lock what another process left behind; ``None`` if that process may still be alive.
 
         :param name: of the file, which tells its machine
@@ -108,14 +174,10 @@ class OutboxDirectory:
         self.disk.close(descriptor)
         return None
 
-    def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
-        is_news = not self.disk_problem
-        self.disk_problem = (
+    def explain(self, error: OSError) -> str:
+        """Say that a task's memory has to do, and whose the directory has to be."""
+        return (
             f"Ryft's outbox {self.path} can't be used: {error.strerror or error}. Queries stay in memory until their "
             "task ends, and are lost if they can't be delivered by then. Give this user a folder of its own that it "
             "can write to ([ryft] outbox_path)."
         )
-        if is_news:
-            log.warning("%s", self.disk_problem)
-        return self.disk_problem

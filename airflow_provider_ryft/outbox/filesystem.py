@@ -111,7 +111,7 @@ class FileSystem:
         with suppress(OSError):  # not every file system syncs folders
             _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def claim(self, source: str, target: str) -> bool:
+    def move_if_there(self, source: str, target: str) -> bool:
         """Move a file, and tell whether it was still there to be moved."""
         try:
             os.rename(source, target)

@@ -13,8 +13,9 @@ from contextlib import suppress
 from threading import RLock
 from typing import NamedTuple
 
-from airflow_provider_ryft.outbox.directory import OPEN, READY, OutboxDirectory
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, strike_out
+from airflow_provider_ryft.outbox.directory import READY, OutboxDirectory
+from airflow_provider_ryft.outbox.journal_file import JournalFile
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, record
 
 MAX_QUERIES = 500
 MAX_BYTES = 1 << 20
@@ -23,7 +24,7 @@ _MAX_MEMORY = 32 << 20
 
 
 class CloseResult(NamedTuple):
-    """What became of the queries of a journal that was closed, beside those that were settled.
+    """What became of the queries of a journal that was closed, except those that were settled.
 
     :param kept: how many are on disk, to be sent later
     :param lost: how many are nowhere, because there was no disk to keep them
@@ -36,30 +37,31 @@ class CloseResult(NamedTuple):
 
 
 class Journal:
-    """The statements of this process; :meth:`Outbox.journal` makes one. For any number of threads.
+    """The statements of this process; :meth:`Outbox.open_journal` makes one. For any number of threads.
 
     No method raises for what a disk does. What ends is kept in memory too, until there is enough for a request of its
-    own: then it is sealed, to be sent by anybody. A child that is forked begins with an empty journal, because what its
-    parent wrote is its parent's.
+    own: then it is sealed, to be sent by any process. A child that is forked begins with an empty journal, because what
+    its parent wrote is its parent's.
 
-    :param folder: of the outbox
-    :param sealed: called after something was added to what is ready
-    :param lost: called with the number of queries that could neither be delivered nor kept
+    :param directory: of the outbox
+    :param on_sealed: called after something was added to what is ready
+    :param on_lost: called with the number of queries that could neither be delivered nor kept
     """
 
-    def __init__(self, folder: OutboxDirectory, sealed: Callable[[], object], lost: Callable[[int], object]) -> None:
-        self._folder = folder
-        self._disk = folder.disk
-        self._on_sealed = sealed
-        self._on_lost = lost
+    def __init__(
+        self, directory: OutboxDirectory, on_sealed: Callable[[], object], on_lost: Callable[[int], object]
+    ) -> None:
+        self._directory = directory
+        self._on_sealed = on_sealed
+        self._on_lost = on_lost
         # Reentrant, because a signal's handler may run a statement in the middle of another one.
         self._lock = RLock()
-        self._next = 0  # never begins anew, because a sender may still have numbers from before the journal was closed
+        self._next = 0  # never starts again, because a sender may still have numbers from before the journal was closed
         self._reset()
         _journals.add(self)
 
     def _reset(self) -> None:
-        self._file: _File | None = None
+        self._file: JournalFile | None = None
         self._numbers: dict[str, int] = {}
         self._running: dict[int, bytes] = {}
         self._ended: dict[int, bytes] = {}
@@ -72,8 +74,8 @@ class Journal:
         self._stems: set[str] = set()
         self._unsynced: list[str] = []
 
-    def begin(self, query_id: str, line: bytes) -> None:
-        """Write down that a statement is about to run.
+    def record_start(self, query_id: str, line: bytes) -> None:
+        """Record that a statement is about to run.
 
         :param query_id: names it until its end
         :param line: the query to report if this process dies before that
@@ -85,10 +87,10 @@ class Journal:
             self._running[number] = line
             self._write(record(BEGIN, number, line))
 
-    def end(self, query_id: str, line: bytes | None) -> None:
-        """Write down that a statement ended; also one whose beginning is unknown.
+    def record_end(self, query_id: str, line: bytes | None) -> None:
+        """Record that a statement ended; also one whose start is unknown.
 
-        :param query_id: as at the beginning
+        :param query_id: as at the start
         :param line: the query to report; ``None`` if there is none after all
         """
         with self._lock:
@@ -113,17 +115,13 @@ class Journal:
                 self._unsaved.discard(number)
             self._make_room()
 
-    def lines(self) -> list[bytes]:
-        """Return the queries that ended and were neither settled nor sealed."""
-        return list(self.pending().values())
-
-    def pending(self) -> dict[int, bytes]:
-        """Return :meth:`lines` by the numbers that :meth:`settle` takes."""
+    def pending_queries(self) -> dict[int, bytes]:
+        """Return the queries that ended and were neither settled nor sealed, by the numbers of :meth:`mark_settled`."""
         with self._lock:
             return dict(self._ended)
 
-    def settle(self, numbers: Iterable[int]) -> None:
-        """Forget queries that are in good hands: the server took them, or they are dead letters."""
+    def mark_settled(self, numbers: Iterable[int]) -> None:
+        """Forget queries that are accepted or stored as dead letters."""
         with self._lock:
             settled = [number for number in numbers if number in self._ended]
             if len(settled) < len(self._ended) or self._running:  # else the file is about to go
@@ -131,7 +129,7 @@ class Journal:
             for number in settled:
                 self._forget(number)
 
-    def close(self, *, synced: bool = True) -> CloseResult:
+    def close_journal(self, *, synced: bool = True) -> CloseResult:
         """Seal what there is; statements that still run are reported as interrupted. The journal can be used again.
 
         :param synced: whether to wait until all of it would survive a power cut
@@ -139,7 +137,8 @@ class Journal:
         """
         with self._lock:
             if not self._ended and not self._running:
-                self._discard(self._file)
+                if self._file is not None:
+                    self._file.discard()
             elif not any(self._seal(self._running, synced=synced) for _ in range(2)):
                 self._salvage()
             if synced:
@@ -182,40 +181,20 @@ class Journal:
 
     # --- disk
 
-    def _write(self, data: bytes) -> bool:
-        """Append to the file, which is made with the first record; tell whether it was possible."""
-        if self._memory_only or not data:
+    def _write(self, records: bytes) -> bool:
+        """Append to the file, which is made with the first record; return whether it was possible."""
+        if self._memory_only or not records:
             return False
         try:
             if self._file is None:
-                self._file = self._create(data)
+                self._file = JournalFile(self._directory, records)
             else:
-                self._disk.append(self._file.descriptor, data)
-                self._file.size += len(data)
+                self._file.append_records(records)
         except OSError as error:
             self._memory_only = True
-            self._folder.report_disk_error(error)
+            self._directory.report_disk_error(error)
             return False
         return True
-
-    def _create(self, data: bytes) -> _File:
-        """Make a file with records in it.
-
-        :raises OSError: if that is not possible; then there is none
-        """
-        file = _File(*self._folder.new(OPEN), len(data))
-        try:
-            self._disk.append(file.descriptor, data)
-        except OSError:
-            self._discard(file)
-            raise
-        return file
-
-    def _discard(self, file: _File | None) -> None:
-        if file is not None:
-            with suppress(OSError):
-                self._disk.remove(self._folder.file(OPEN, str(file.name)))
-            self._disk.close(file.descriptor)
 
     def _roll(self) -> None:
         """Seal what ended, and go on with a new file that knows what runs.
@@ -226,40 +205,41 @@ class Journal:
             return
         begun = _records(BEGIN, self._running)
         try:
-            new = self._create(begun) if begun else None
+            new = JournalFile(self._directory, begun) if begun else None
         except OSError as error:
-            self._folder.report_disk_error(error)
+            self._directory.report_disk_error(error)
             self._try_again_at = self._next + MAX_QUERIES
             return
-        if not self._ended:
-            self._discard(self._file)
+        if not self._ended and self._file is not None:
+            self._file.discard()
         if not self._ended or self._seal({}, synced=False):
             self._file = new
             return
-        self._discard(new)
+        if new is not None:
+            new.discard()
         self._write(begun)  # their end was written already
         self._try_again_at = self._next + MAX_QUERIES
 
     def _seal(self, interrupted: dict[int, bytes], *, synced: bool) -> bool:
-        """Move what ended to what is ready; tell whether it was possible.
+        """Move what ended to what is ready; return whether it was possible.
 
-        :param interrupted: running statements that are to be reported as they are now; others are of no concern
+        :param interrupted: running statements that are to be reported as they are now; the others are left out
         :param synced: whether to wait for the disk, for which a task has no time while it runs
         """
         elsewhere = [number for number in self._running if number not in interrupted]
         try:
-            if self._file is None or self._unsaved or self._memory_only or not self._is_there(self._file):
+            file = self._file
+            if file is None or self._unsaved or self._memory_only or not file.exists():
                 file = self._rewrite(interrupted)
             else:
-                file = self._file
-                self._disk.append(file.descriptor, b"".join(record(DROP, number) for number in elsewhere))
-            self._publish(file, len(self._ended) + len(interrupted), synced=synced)
-        except FileNotFoundError:  # somebody removed folders
+                file.append_records(b"".join(record(DROP, number) for number in elsewhere))
+            self._seal_file(file, len(self._ended) + len(interrupted), synced=synced)
+        except FileNotFoundError:  # another process removed folders
             with suppress(OSError):
-                self._folder.prepare()
+                self._directory.prepare()
             return False
         except OSError as error:
-            self._folder.report_disk_error(error)
+            self._directory.report_disk_error(error)
             return False
         self._kept += len(self._ended) + len(interrupted)
         self._ended.clear()
@@ -267,74 +247,46 @@ class Journal:
         self._on_sealed()
         return True
 
-    def _rewrite(self, interrupted: dict[int, bytes]) -> _File:
+    def _rewrite(self, interrupted: dict[int, bytes]) -> JournalFile:
         """Replace the file by one that holds all of it."""
-        old = self._file
-        new = self._create(_records(BEGIN, interrupted) + _records(END, self._ended))
-        if old is not None:
-            # One stroke: at no time is a query in no file, and in two of them only if this process dies right here.
-            self._disk.replace(self._folder.file(OPEN, str(new.name)), self._folder.file(OPEN, str(old.name)))
-            self._disk.close(old.descriptor)
-            new = _File(old.name, new.descriptor, new.size)
+        new = JournalFile(self._directory, _records(BEGIN, interrupted) + _records(END, self._ended))
+        if self._file is not None:
+            new.replace_file(self._file)
         self._file = new
         self._unsaved.clear()
         self._memory_only = False
         return new
 
-    def _publish(self, file: _File, queries: int, *, synced: bool = True) -> None:
+    def _seal_file(self, file: JournalFile, queries: int, *, synced: bool) -> None:
         self._stems.add(file.name.stem)
-        source = self._folder.file(OPEN, str(file.name))
-        target = self._folder.file(READY, str(file.name.holding(queries, file.size)))
-        if synced:
-            self._disk.sync(file.descriptor)
-            self._disk.publish(source, target)
-        else:
-            self._disk.replace(source, target)
-            self._unsynced.append(target)
-        self._disk.close(file.descriptor)
+        path = file.seal(queries, synced=synced)
+        if not synced:
+            self._unsynced.append(path)
         self._file = None
 
     def _sync(self) -> None:
         """Wait for the disk to have what was sealed while the task ran; what was sent since is gone."""
+        disk = self._directory.disk
         try:
             for path in self._unsynced:
-                self._disk.sync_file(path)
+                disk.sync_file(path)
             if self._unsynced:
-                self._disk.sync_folder(self._folder.file(READY))
+                disk.sync_folder(self._directory.path_of(READY))
         except OSError as error:
-            self._folder.report_disk_error(error)
+            self._directory.report_disk_error(error)
 
     def _salvage(self) -> None:
         """Keep what the disk holds already, when it takes no more."""
-        if self._file is None or not self._is_there(self._file):
+        file = self._file
+        if file is None or not file.exists():
             self._lose(list(self._ended))
             return
-        with suppress(OSError):  # what ended must not be taken for interrupted
-            data = self._disk.read(self._folder.file(OPEN, str(self._file.name)))
-            for position, dropped in strike_out(data, self._unsaved):
-                self._disk.overwrite(self._file.descriptor, position, dropped)
+        file.drop_records(self._unsaved)  # they ended, and must not be taken for interrupted
         self._lose(list(self._unsaved))
         queries = len(self._ended) + len(self._running)
         with suppress(OSError):  # where it is now, it is found too
-            self._publish(self._file, queries)
+            self._seal_file(file, queries, synced=True)
         self._kept += queries
-
-    def _is_there(self, file: _File) -> bool:
-        """Tell whether the file still has its name; a folder that was removed takes it along."""
-        try:
-            named = os.stat(self._folder.file(OPEN, str(file.name)))
-        except OSError:
-            return False
-        return os.path.samestat(named, os.fstat(file.descriptor))
-
-
-class _File:
-    """The journal's file."""
-
-    def __init__(self, name: SegmentName, descriptor: int, size: int) -> None:
-        self.name = name
-        self.descriptor = descriptor
-        self.size = size
 
 
 def _records(kind: bytes, lines: Mapping[int, bytes]) -> bytes:
@@ -344,13 +296,13 @@ def _records(kind: bytes, lines: Mapping[int, bytes]) -> bytes:
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-def _let_go() -> None:
+def _release_in_child() -> None:
     """Leave what a forked child inherited to its parent: close it, without an end to the parent's lock."""
     for journal in list(_journals):
         if journal._file is not None:
-            journal._disk.close(journal._file.descriptor)
+            journal._file.close_file()
         journal._lock = RLock()  # another thread of the parent may have held it
         journal._reset()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_release_in_child)

@@ -1,15 +1,15 @@
-"""Keeps queries on disk until the server has taken them.
+"""Keeps queries on disk until the server has accepted them.
 
 .. code-block:: text
 
-    journal of a process --- seal --> ready/ --- claim --> claimed/ --- the server took it --> gone
-          open/                         ^  |                  |  '----- the server refused --> dead/
-            '---- its process died -----'  '- over a cap ->   '- it could not --> back to ready/
+    journal of a process --- seal --> ready/ --- claim --> claimed/ --- the server accepted it --> gone
+          open/                         ^  |                  |  '----- the server refused it --> dead/
+            '---- its process died -----'  '- over a limit -> '- it could not --> back to ready/
                                                 evicted
 
 Every step is one rename, so a process that is killed at any point leaves each query in exactly one place, from where
-the next process takes it on. What can happen twice is delivery: when a process dies after the server took a query and
-before that is written down, the query is sent again, with the same id.
+the next process takes it on. What can happen twice is delivery: when a process dies after the server accepted a query
+and before that is recorded, the query is sent again, with the same id.
 """
 
 from __future__ import annotations
@@ -17,44 +17,219 @@ from __future__ import annotations
 import logging
 import os
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, UNFINISHED, OutboxDirectory
+from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, OutboxDirectory, SegmentStorage
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import Journal
-from airflow_provider_ryft.outbox.records import SegmentName, replay, size_of
+from airflow_provider_ryft.outbox.records import encode_segment
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 
 if TYPE_CHECKING:  # what a task does not need before it delivers is imported by then
     from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
     from airflow_provider_ryft.outbox.claims import SegmentClaims
     from airflow_provider_ryft.outbox.dead_letters import DeadLetter
     from airflow_provider_ryft.outbox.shared_state import SharedState
-    from airflow_provider_ryft.outbox.stats import FolderStats, OutboxStats
+    from airflow_provider_ryft.outbox.stats import OutboxStats
     from airflow_provider_ryft.results import RefusedQuery
-
-MAX_DEAD_BYTES = 32 << 20
-MAX_DEAD_AGE = 30 * 86400.0
 
 log = logging.getLogger(__name__)
 
 
-class Outbox:
-    """A folder of queries that are to be delivered; nothing is on disk before the first of them.
+class BaseOutbox(ABC):
+    """What can be done with queries that are to be delivered, whatever stores them; see :class:`Outbox` for the limits.
+
+    :param storage: where the segments are
+    """
+
+    def __init__(
+        self,
+        storage: SegmentStorage,
+        *,
+        max_bytes: int,
+        max_age: float,
+        max_segments: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.max_bytes = max_bytes
+        self.max_age = max_age
+        self.max_segments = max_segments
+        self._storage = storage
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path!r})"
+
+    @property
+    def path(self) -> str:
+        """The directory, or the URL as a user may see it."""
+        return self._storage.path
+
+    @property
+    @abstractmethod
+    def state(self) -> SharedState:
+        """What all processes know together."""
+
+    @property
+    def disk_problem(self) -> str:
+        """What is wrong with the storage, in a few sentences; empty if nothing is."""
+        return self._storage.disk_problem
+
+    def report_disk_error(self, error: OSError) -> str:
+        """Say what is wrong with the storage, in the log only once; nothing else comes of it."""
+        return self._storage.report_disk_error(error)
+
+    def remaining_pause(self) -> float:
+        """Return the seconds for which the circuit breaker stays open; 0 if something may be sent."""
+        return self.state.read_state().breaker.remaining_pause(self._clock(), self.state.policy)
+
+    @abstractmethod
+    def try_writing(self) -> str:
+        """Write something, and remove it; return what is wrong, in a few sentences, or nothing."""
+
+    # --- what a sender does
+
+    def ready_segments(self) -> list[SegmentName]:
+        """Return the names of what waits to be sent, the oldest first."""
+        if not self._storage.exists():
+            return []
+        try:
+            return self._storage.segments(READY)
+        except OSError as error:
+            self.report_disk_error(error)
+            return []
+
+    @abstractmethod
+    def open_claims(self) -> SegmentClaims:
+        """Return what a sender claims segments with."""
+
+    @abstractmethod
+    def adopt_orphans(self) -> int:
+        """Make ready what processes left behind that died; return the number of queries."""
+
+    def add_dead_letters(self, refused: Iterable[RefusedQuery]) -> bool:
+        """Keep queries that the server refused as dead letters; return whether that was possible."""
+        letters = list(refused)
+        if not letters:
+            return True
+        from airflow_provider_ryft.outbox import dead_letters
+
+        for one in letters[:3]:
+            log.warning("The Ingest API refused query %s (%d): %s", one.query_id, one.status, one.message)
+        try:
+            dead_letters.add_dead_letters(self._storage, letters)
+        except OSError as error:
+            self.report_disk_error(error)
+            return False
+        self.state.add_counts(refused=len(letters))
+        return True
+
+    def evict(self) -> int:
+        """Remove what exceeds the limits, the oldest first; return the number of queries."""
+        if not self._storage.exists():
+            return 0
+        from airflow_provider_ryft.outbox import housekeeping
+
+        evicted: Counter[str] = Counter()
+        try:
+            limits = (self.max_bytes, self.max_age, self.max_segments)
+            housekeeping.evict(self._storage, evicted, *limits, now=self._clock())
+        except OSError as error:
+            self.report_disk_error(error)
+        if evicted:
+            self.state.add_counts(**evicted)
+            reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
+            log.warning(
+                "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
+            )
+        return evicted.total()
+
+    # --- what the commands do
+
+    def stats(self) -> OutboxStats:
+        """Return what is in the outbox, and what went through it.
+
+        :raises OSError: if it can't be read
+        """
+        from airflow_provider_ryft.outbox.stats import OutboxStats, folder_stats
+
+        state, now = self.state.read_state(), self._clock()
+        return OutboxStats(
+            running=folder_stats(self._storage, OPEN, now),
+            ready=folder_stats(self._storage, READY, now),
+            claimed=folder_stats(self._storage, CLAIMED, now),
+            dead=folder_stats(self._storage, DEAD, now),
+            state=state,
+            remaining_pause=state.breaker.remaining_pause(now, self.state.policy),
+        )
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Yield what the server refused, the oldest first.
+
+        :raises OSError: if it can't be read
+        """
+        from airflow_provider_ryft.outbox.dead_letters import read_dead_letters
+
+        for name in self._storage.segments(DEAD):
+            with suppress(FileNotFoundError):
+                yield from read_dead_letters(self._storage, name)
+
+    def retry_dead(self) -> int:
+        """Make dead letters ready to be sent again; return the number of queries.
+
+        :raises OSError: if the storage does not take them
+        """
+        from airflow_provider_ryft.outbox.dead_letters import read_dead_letters
+
+        retried = 0
+        for name in self._storage.segments(DEAD):
+            lines = [letter.line for letter in read_dead_letters(self._storage, name)]
+            if lines:  # they get a new name, because with the age of the old one they might be too old to be sent
+                try:
+                    self._storage.add_segment(READY, len(lines), encode_segment(lines))
+                except OSError as error:
+                    raise OSError(self.report_disk_error(error)) from error
+            self._storage.remove_segment(DEAD, name)
+            retried += len(lines)
+        return retried
+
+    def purge(self, place: str) -> int:
+        """Remove what waits to be sent, or the dead letters; return the number of queries.
+
+        :param place: ``ready`` or ``dead``
+        :raises ValueError: for another place
+        :raises OSError: if the storage fails
+        """
+        if place not in (READY, DEAD):
+            raise ValueError(f"place must be {READY} or {DEAD}, not {place!r}")
+        names = self._storage.segments(place)
+        purged = sum(name.queries for name in names if self._storage.remove_segment(place, name))
+        self.state.add_counts(purged=purged)
+        return purged
+
+    def _count_damaged(self, queries: int) -> None:
+        self.state.add_counts(damaged=queries)
+        log.warning("%d queries in Ryft's outbox %s are damaged and can't be read any more.", queries, self.path)
+
+
+class Outbox(BaseOutbox):
+    """A directory of queries that are to be delivered; nothing is on disk before the first of them.
 
     Any number of processes may use it at once, also of several machines on a shared file system. The methods that a
     task's process calls raise nothing for what the disk does; the outbox says once what is wrong, and goes on without.
 
-    :param path: of the folder; it belongs to this user, or is made
-    :param max_bytes: how much may wait to be sent; the oldest is thrown away then
+    :param path: of the directory; it belongs to this user, or is made
+    :param max_bytes: how much may wait to be sent; the oldest is removed then
     :param max_age: for how many seconds
     :param max_segments: in how many files
-    :param pauses: how long a server that fails is left alone
+    :param breaker_policy: when the circuit breaker opens, and for how long
     :param clock: seconds since 1970
-    :param patience: seconds that a task waits at the most for the state that it shares with others
+    :param patience: seconds that a task waits at the most for the state that it shares with other processes
     :param disk: what does the work
     """
 
@@ -65,23 +240,16 @@ class Outbox:
         max_bytes: int = 256 << 20,
         max_age: float = 7 * 86400.0,
         max_segments: int = 10_000,
-        pauses: BreakerPolicy | None = None,
+        breaker_policy: BreakerPolicy | None = None,
         clock: Callable[[], float] = time.time,
         patience: float = 0.05,
         disk: FileSystem | None = None,
     ) -> None:
-        self.path = os.path.abspath(os.fspath(path))
-        self.max_bytes = max_bytes
-        self.max_age = max_age
-        self.max_segments = max_segments
-        self._clock = clock
-        self._pauses = pauses
-        self._patience = patience
         self._disk = disk or FileSystem()
-        self._folder = OutboxDirectory(self.path, self._disk)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path!r})"
+        self._directory = OutboxDirectory(os.path.abspath(os.fspath(path)), self._disk)
+        super().__init__(self._directory, max_bytes=max_bytes, max_age=max_age, max_segments=max_segments, clock=clock)
+        self._breaker_policy = breaker_policy
+        self._patience = patience
 
     @cached_property
     def state(self) -> SharedState:
@@ -89,263 +257,45 @@ class Outbox:
         from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
         from airflow_provider_ryft.outbox.shared_state import SharedState
 
-        path = self._folder.file("state.json")
-        return SharedState(path, self._disk, self._clock, self._pauses or BreakerPolicy(), self._patience)
+        path = self._directory.path_of("state.json")
+        return SharedState(path, self._disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
 
-    @property
-    def disk_problem(self) -> str:
-        """What is wrong with the disk, in a few sentences; empty if nothing is."""
-        return self._folder.disk_problem
-
-    def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong with the disk, in the log only once; nothing else comes of it."""
-        return self._folder.report_disk_error(error)
-
-    def opens_in(self) -> float:
-        """Return the seconds until something may be sent; 0 if it may."""
-        return self.state.read().breaker.opens_in(self._clock(), self.state.pauses)
+    def open_journal(self) -> Journal:
+        """Return a new journal for the statements of this process."""
+        return Journal(self._directory, self.evict, self._count_lost)
 
     def try_writing(self) -> str:
-        """Write a file, and remove it; return what is wrong, in a few sentences, or nothing."""
-        journal = self.journal()
-        journal.begin("a try", b"{}")
-        journal.end("a try", None)
-        journal.close()
+        """Write a journal, and remove it; return what is wrong, in a few sentences, or nothing."""
+        journal = self.open_journal()
+        journal.record_start("a try", b"{}")
+        journal.record_end("a try", None)
+        journal.close_journal()
         return self.disk_problem
 
-    def journal(self) -> Journal:
-        """Return a new journal for the statements of this process."""
-        return Journal(self._folder, self.evict, self._lost)
-
-    # --- what a sender does
-
-    def ready(self) -> list[SegmentName]:
-        """Return the names of what waits to be sent, the oldest first."""
-        if not self._folder.is_there():
-            return []
-        try:
-            return self._folder.names(READY)
-        except OSError as error:
-            self._folder.report_disk_error(error)
-            return []
-
     def count_queries(self, stems: Collection[str]) -> int | None:
-        """Return the number of queries that wait, or are being sent, in some files; ``None`` if it can't be told.
+        """Return the number of queries that wait, or are being sent, in some files; ``None`` if it is unknown.
 
         :param stems: what the names of the files begin with
         """
         try:
-            names = [name for place in (READY, CLAIMED) for name in self._folder.names(place)]
+            names = [name for folder in (READY, CLAIMED) for name in self._directory.segments(folder)]
         except OSError as error:
-            self._folder.report_disk_error(error)
+            self.report_disk_error(error)
             return None
         return sum(name.queries for name in names if name.stem in stems)
 
-    def claims(self) -> SegmentClaims:
-        """Return what a sender takes segments with."""
-        from airflow_provider_ryft.outbox.claims import SegmentClaims
+    def open_claims(self) -> SegmentClaims:
+        """Return what a sender claims segments with."""
+        from airflow_provider_ryft.outbox.claims import LockedClaims
 
-        return SegmentClaims(self._folder, self._damaged)
-
-    def add_dead_letters(self, refused: Iterable[RefusedQuery]) -> bool:
-        """Keep queries that the server refused as dead letters; tell whether that was possible."""
-        letters = list(refused)
-        if not letters:
-            return True
-        for one in letters[:3]:
-            log.warning("The Ingest API refused query %s (%d): %s", one.query_id, one.status, one.message)
-        try:
-            self._bury(letters)
-        except OSError as error:
-            self._folder.report_disk_error(error)
-            return False
-        self.state.count(refused=len(letters))
-        return True
+        return LockedClaims(self._directory, self._count_damaged)
 
     def adopt_orphans(self) -> int:
-        """Make ready what processes left behind that died; return the number of queries.
+        """Make ready what processes left behind that died; return the number of queries."""
+        from airflow_provider_ryft.outbox import housekeeping
 
-        A statement that was running then is reported as its process wrote it down for that case.
-        """
-        if not self._folder.is_there():
-            return 0
-        adopted = 0
-        for place in (OPEN, CLAIMED, DEAD):
-            try:
-                adopted += self._adopt(place)
-            except OSError as error:
-                self._folder.report_disk_error(error)
-        return adopted
+        return housekeeping.adopt_orphans(self._directory)
 
-    def evict(self) -> int:
-        """Throw away what is beyond the caps, the oldest first; return the number of queries."""
-        evicted: Counter[str] = Counter()
-        if not self._folder.is_there():
-            return 0
-        try:
-            evicted += self._evict(READY, self.max_bytes, self.max_age)
-            buried = self._evict(DEAD, MAX_DEAD_BYTES, MAX_DEAD_AGE)
-            evicted.update({f"{reason}_of_dead": count for reason, count in buried.items()})
-        except OSError as error:
-            self._folder.report_disk_error(error)
-        if evicted:
-            self.state.count(**evicted)
-            reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
-            log.warning(
-                "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
-            )
-        return evicted.total()
-
-    # --- what a person does
-
-    def stats(self) -> OutboxStats:
-        """Return what is in the outbox, and what went through it.
-
-        :raises OSError: if it can't be read
-        """
-        from airflow_provider_ryft.outbox.stats import OutboxStats
-
-        state = self.state.read()
-        return OutboxStats(
-            running=self._contents(OPEN),
-            ready=self._contents(READY),
-            claimed=self._contents(CLAIMED),
-            dead=self._contents(DEAD),
-            state=state,
-            opens_in=state.breaker.opens_in(self._clock(), self.state.pauses),
-        )
-
-    def dead_letters(self) -> Iterator[DeadLetter]:
-        """Yield what the server refused, the oldest first.
-
-        :raises OSError: if it can't be read
-        """
-        from airflow_provider_ryft.outbox import dead_letters
-
-        for name in self._folder.names(DEAD):
-            with suppress(FileNotFoundError):
-                yield from dead_letters.read(self._folder, name)
-
-    def retry_dead(self) -> int:
-        """Make dead letters ready to be sent once more; return the number of queries.
-
-        :raises OSError: if the disk does not take them
-        """
-        from airflow_provider_ryft.outbox import dead_letters
-
-        retried = 0
-        for name in self._folder.names(DEAD):
-            journal = self.journal()
-            letters = list(dead_letters.read(self._folder, name))
-            for letter in letters:
-                journal.end(str(letter.payload.get("queryId")), letter.line)
-            if journal.close().lost:
-                raise OSError(self.disk_problem)
-            self._disk.remove(self._folder.file(DEAD, str(name)))
-            retried += len(letters)
-        return retried
-
-    def purge(self, place: str) -> int:
-        """Throw away what waits to be sent, or the dead letters; return the number of queries.
-
-        :param place: ``ready`` or ``dead``
-        :raises ValueError: for another place
-        :raises OSError: if the disk does not let us
-        """
-        if place not in (READY, DEAD):
-            raise ValueError(f"place must be {READY} or {DEAD}, not {place!r}")
-        purged = sum(name.queries for name in self._folder.names(place) if self._remove(place, name))
-        self.state.count(purged=purged)
-        return purged
-
-    # --- how
-
-    def _bury(self, refused: list[RefusedQuery]) -> None:
-        from airflow_provider_ryft.outbox import dead_letters
-
-        dead_letters.add_dead_letters(self._folder, refused)
-
-    def _adopt(self, place: str) -> int:
-        adopted = 0
-        for text in self._disk.names(self._folder.file(place)):
-            name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson"))
-            if name is None or (place == DEAD and not text.endswith(UNFINISHED)):
-                continue
-            path = self._folder.file(place, text)
-            descriptor = self._folder.orphan(name, path)
-            if descriptor is None:
-                continue
-            try:
-                adopted += self._adopt_file(name, path, descriptor)
-            finally:
-                self._disk.close(descriptor)
-        return adopted
-
-    def _adopt_file(self, name: SegmentName, path: str, descriptor: int) -> int:
-        data = self._disk.read(path)
-        found = replay(data)
-        if not found.lines:
-            self._disk.remove(path)
-            return 0
-        self._disk.sync(descriptor)
-        ready = self._folder.file(READY, str(name.holding(len(found.lines), len(data))))
-        self._disk.publish(path, ready)
-        if found.interrupted:
-            log.warning(
-                "%d statements of process %d on %s never ended, because the process was killed; they are reported as "
-                "failed.",
-                found.interrupted,
-                name.pid,
-                name.host,
-            )
-        return len(found.lines)
-
-    def _evict(self, place: str, max_bytes: int, max_age: float) -> Counter[str]:
-        evicted: Counter[str] = Counter()
-        born = int((self._clock() - max_age) * 1e9)
-        texts = self._disk.names(self._folder.file(place))
-        size, files = sum(map(size_of, texts)), len(texts)
-        for text in texts:  # the oldest first
-            if size <= max_bytes and files <= self.max_segments and text > f"{max(born, 0):020d}":
-                break
-            name = SegmentName.parse(text)
-            if name is None:
-                continue
-            reason = "bytes" if size > max_bytes else "number" if files > self.max_segments else "age"
-            size, files = size - name.size, files - 1
-            if self._remove(place, name):
-                evicted[f"evicted_for_{reason}"] += name.queries
-        return evicted
-
-    def _remove(self, place: str, name: SegmentName) -> bool:
-        return self._disk.remove(self._folder.file(place, str(name)))
-
-    def _contents(self, place: str) -> FolderStats:
-        from airflow_provider_ryft.outbox.stats import FolderStats
-
-        names = self._folder.names(place)
-        if place == OPEN:
-            names = [name.holding(*self._measure(name)) for name in names]
-        oldest = min((name.created for name in names), default=None)
-        return FolderStats(
-            files=len(names),
-            queries=sum(name.queries for name in names),
-            bytes=sum(name.size for name in names),
-            age=0.0 if oldest is None else max(0.0, self._clock() - oldest / 1e9),
-        )
-
-    def _measure(self, name: SegmentName) -> tuple[int, int]:
-        """Count what a journal holds now: queries and bytes."""
-        try:
-            data = self._disk.read(self._folder.file(OPEN, str(name)))
-        except FileNotFoundError:
-            return 0, 0
-        return len(replay(data).lines), len(data)
-
-    def _damaged(self, queries: int) -> None:
-        self.state.count(damaged=queries)
-        log.warning("%d queries in Ryft's outbox %s are damaged and can't be read any more.", queries, self.path)
-
-    def _lost(self, queries: int) -> None:
-        self.state.count(lost=queries)
+    def _count_lost(self, queries: int) -> None:
+        self.state.add_counts(lost=queries)
         log.warning("%d queries are lost: they could neither be delivered nor be kept in %s.", queries, self.path)

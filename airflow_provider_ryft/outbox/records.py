@@ -1,4 +1,4 @@
-"""How queries are written down in the outbox: the names of its files, and their one format.
+"""How queries are written down in the files of the outbox: one record in each line.
 
 A file holds a record in each line, which is a JSON array: what happened, a checksum, the number of the statement in
 this file, and the query, byte by byte as it is posted.
@@ -14,13 +14,8 @@ records alone: the queries that ended, and those that began and never ended, whi
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
-import socket
-import time
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
 BEGIN = b"begin"  # a statement runs; the query is what to report if no more is heard of it
@@ -31,7 +26,6 @@ SENT = b"sent"  # the server has taken it, or refused it
 # Compiled when a file is first read: a task only writes.
 _RECORD = rb'(?s)\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]'
 _START = rb'\["(?:begin|end|drop|sent)","'
-_NAME = r"([0-9]{20})-([A-Za-z0-9_]+)-([0-9]+)-([0-9a-f]{8})(?:\.([0-9]+)q\.([0-9]+)b)?\.ndjson"
 
 
 def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
@@ -44,6 +38,11 @@ def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
     line = line.replace(b"\n", b" ")  # JSON has raw newlines between its tokens only
     counted = b"%d," % number
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
+
+
+def encode_segment(lines: Iterable[bytes]) -> bytes:
+    """Return the records of queries that ended."""
+    return b"".join(record(END, number, line) for number, line in enumerate(lines))
 
 
 class ReplayedRecords:
@@ -116,7 +115,7 @@ def _after_damage(text: bytes) -> re.Match[bytes] | None:
     return None
 
 
-def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+def mark_dropped(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
     """Yield where to write what, for statements that are not to be reported as interrupted; it takes no more space.
 
     :param data: the bytes of a file
@@ -129,61 +128,3 @@ def strike_out(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, byt
         if match and match[1] == BEGIN and int(match[3]) in numbers:
             yield position, record(DROP, int(match[3])).ljust(len(text), b"\n")
         position += len(text) + 1
-
-
-class SegmentName(NamedTuple):
-    """The name of a file in the outbox; names sort by age.
-
-    :param created: nanoseconds since 1970, UTC
-    :param host: the machine that made the file
-    :param pid: the process that made it
-    :param nonce: what tells it from others of this process
-    :param queries: how many queries it holds, where that is known
-    :param size: how many bytes it has, where that is known
-    """
-
-    created: int
-    host: str
-    pid: int
-    nonce: str
-    queries: int = 0
-    size: int = 0
-
-    @classmethod
-    def new(cls) -> SegmentName:
-        """Make a name that no other file has."""
-        return cls(time.time_ns(), this_host(), os.getpid(), secrets.token_hex(4))
-
-    @classmethod
-    def parse(cls, text: str) -> SegmentName | None:
-        """Read a name; ``None`` if this is no file of the outbox."""
-        match = re.fullmatch(_NAME, text)
-        if match is None:
-            return None
-        created, host, pid, nonce, queries, size = match.groups()
-        return cls(int(created), host, int(pid), nonce, int(queries or 0), int(size or 0))
-
-    def __str__(self) -> str:
-        holds = f".{self.queries}q.{self.size}b" if self.size else ""
-        return f"{self.stem}{holds}.ndjson"
-
-    @property
-    def stem(self) -> str:
-        """What stays the same while the file grows and shrinks."""
-        return f"{self.created:020d}-{self.host}-{self.pid}-{self.nonce}"
-
-    def holding(self, queries: int, size: int) -> SegmentName:
-        """Return the name with what the file holds."""
-        return self._replace(queries=queries, size=size)
-
-
-def size_of(text: str) -> int:
-    """Return the bytes that a name tells of, much faster than by reading all of the name; 0 if it tells nothing."""
-    digits = text.rpartition("q.")[2].removesuffix("b.ndjson")
-    return int(digits) if digits.isdecimal() else 0
-
-
-def this_host() -> str:
-    """Return this machine's name in the letters of a file name."""
-    name = socket.gethostname()[:63]
-    return "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in name) or "_"

@@ -1,7 +1,7 @@
-"""What all processes on one outbox know together: the breaker, the server's limit, and what was counted.
+"""The state that all processes on one outbox share: the circuit breaker, the server's limit, and the counters.
 
-It is a small JSON file, replaced at one stroke under a lock. Nobody waits long for the lock: who can't get it goes on,
-and what it wanted to count is counted with its next change.
+It is a small JSON file, replaced atomically under a lock. No process waits long for the lock: one that can't get it
+goes on, and what it wanted to count is counted with its next change.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
-from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy, CircuitBreaker, Gate, number
+from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy, CircuitBreaker, CircuitState, number
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 
-_LIMIT_HOLDS = 86400.0  # a server's limit is found out anew each day, because it may have been raised
+_LIMIT_HOLDS = 86400.0  # a server's limit is found out again each day, because it may have been raised
 _POLL = 0.002
 
 
@@ -24,10 +24,10 @@ _POLL = 0.002
 class OutboxState:
     """The content of the file.
 
-    :param breaker: whether to leave the server alone
+    :param breaker: whether requests may pass
     :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
-    :param last_success: when the server last took something, in seconds since 1970; 0 if never
-    :param max_bytes: the longest request that the server may take, as far as it was found out; 0 if it was not
+    :param last_success: when the server last accepted something, in seconds since 1970; 0 if never
+    :param max_bytes: the longest request that the server may accept, as far as it was found out; 0 if it was not
     :param max_bytes_until: how long to believe that
     """
 
@@ -67,33 +67,33 @@ class SharedState:
     :param path: of the file, in a folder that may not be there
     :param disk: what does the work
     :param clock: seconds since 1970
-    :param pauses: how long a server is left alone
+    :param policy: when the circuit opens, and for how long
     :param patience: seconds to wait for the lock
     """
 
     def __init__(
-        self, path: str, disk: FileSystem, clock: Callable[[], float], pauses: BreakerPolicy, patience: float
+        self, path: str, disk: FileSystem, clock: Callable[[], float], policy: BreakerPolicy, patience: float
     ) -> None:
         self._path = path
         self._disk = disk
         self._clock = clock
         self._patience = patience
         self._uncounted: Counter[str] = Counter()
-        self.pauses = pauses
+        self.policy = policy
 
-    def read(self) -> OutboxState:
+    def read_state(self) -> OutboxState:
         """Return what is known; nothing if the file is missing, unreadable or damaged."""
         try:
             return OutboxState.decode(self._disk.read(self._path))
         except OSError:
             return OutboxState()
 
-    def change(self, change: Callable[[OutboxState, float], None], **counts: int) -> bool:
+    def update_state(self, change: Callable[[OutboxState, float], None], **counts: int) -> bool:
         """Change what is known.
 
         :param change: called with the state and the time
         :param counts: what to add to the counters, now or with the next change
-        :return: whether it was done; if not, somebody else had the lock all the time
+        :return: whether it was done; if not, another process had the lock all the time
         :raises OSError: if the disk can't be written to
         """
         self._uncounted.update(counts)
@@ -101,7 +101,7 @@ class SharedState:
         if lock is None:
             return False
         try:
-            state = self.read()
+            state = self.read_state()
             change(state, self._clock())
             state.counters.update(self._uncounted)
             self._write(state)
@@ -110,71 +110,71 @@ class SharedState:
             self._disk.close(lock)
         return True
 
-    def count(self, **counts: int) -> None:
+    def add_counts(self, **counts: int) -> None:
         """Add to the counters."""
-        self._note(lambda _state, _now: None, **counts)
+        self._record(lambda _state, _now: None, **counts)
 
-    def gate(self) -> Gate:
-        """Tell whether something may be posted; only one of many processes is told to probe."""
-        gate = self.read().breaker.gate(self._clock(), self.pauses)
-        if gate is not Gate.PROBE:
-            return gate
-        answer = Gate.SHUT
+    def circuit_state(self) -> CircuitState:
+        """Return whether something may be posted; it is half-open for only one of many processes, the others wait."""
+        found = self.read_state().breaker.circuit_state(self._clock(), self.policy)
+        if found is not CircuitState.HALF_OPEN:
+            return found
+        found = CircuitState.OPEN
 
-        def take(state: OutboxState, now: float) -> None:
-            nonlocal answer
-            answer = state.breaker.gate(now, self.pauses)
-            if answer is Gate.PROBE:
-                state.breaker = state.breaker.probing(now, self.pauses)
+        def probe(state: OutboxState, now: float) -> None:
+            nonlocal found
+            found = state.breaker.circuit_state(now, self.policy)
+            if found is CircuitState.HALF_OPEN:
+                state.breaker = state.breaker.start_probe(now, self.policy)
 
         try:
-            self.change(take)
+            self.update_state(probe)
         except OSError:
-            return Gate.PROBE  # a disk that can't be written to can't keep processes apart
-        return answer
+            return CircuitState.HALF_OPEN  # a disk that can't be written to can't keep processes apart
+        return found
 
-    def succeeded(self, **counts: int) -> None:
-        """Take note that the server took something."""
+    def record_success(self, **counts: int) -> None:
+        """Record that the server accepted something, which closes the circuit."""
 
         def change(state: OutboxState, now: float) -> None:
             state.breaker = CircuitBreaker()
             state.last_success = now
 
-        self._note(change, **counts)
+        self._record(change, **counts)
 
-    def failed(self, reason: str, retry_after: float | None) -> None:
-        """Take note that the server could not take something; see :meth:`Breaker.failed`."""
-
-        def change(state: OutboxState, now: float) -> None:
-            state.breaker = state.breaker.failed(now, self.pauses, reason, retry_after)
-
-        self._note(change)
-
-    def misconfigured(self, reason: str) -> None:
-        """Take note that a person has to act."""
+    def record_failure(self, reason: str, retry_after: float | None) -> None:
+        """Record that the server could not accept something; see :meth:`CircuitBreaker.after_failure`."""
 
         def change(state: OutboxState, now: float) -> None:
-            state.breaker = state.breaker.misconfigured(now, self.pauses, reason)
+            state.breaker = state.breaker.after_failure(now, self.policy, reason, retry_after)
 
-        self._note(change)
+        self._record(change)
 
-    def learn_limit(self, size: int) -> None:
-        """Take note that the server refused a request for its length; see :meth:`limit`."""
+    def record_misconfiguration(self, reason: str) -> None:
+        """Record an answer that needs manual action, which opens the circuit at once."""
+
+        def change(state: OutboxState, now: float) -> None:
+            state.breaker = state.breaker.after_misconfiguration(now, self.policy, reason)
+
+        self._record(change)
+
+    def record_size_limit(self, size: int) -> None:
+        """Record that the server refused a request for its length; see :meth:`size_limit`."""
 
         def change(state: OutboxState, now: float) -> None:
             state.max_bytes, state.max_bytes_until = size, now + _LIMIT_HOLDS
 
-        self._note(change)
+        self._record(change)
 
-    def limit(self) -> int | None:
-        """Return the longest request that the server may take, if that was found out not long ago."""
-        state = self.read()
+    def size_limit(self) -> int | None:
+        """Return the longest request that the server may accept, if that was found out not long ago."""
+        state = self.read_state()
         holds = 0 < state.max_bytes_until - self._clock() <= _LIMIT_HOLDS
         return state.max_bytes if state.max_bytes and holds else None
 
-    def _note(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
-        with suppress(OSError):  # the outbox complains of its disk where queries are at stake
-            self.change(change, **counts)
+    def _record(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
+        with suppress(OSError):  # the outbox warns of its disk where queries are at stake
+            self.update_state(change, **counts)
 
     def _lock(self) -> int | None:
         ends = time.monotonic() + self._patience

@@ -1,9 +1,12 @@
-"""What is in an outbox, and what went through it, for people who look after it."""
+"""What is in an outbox, and what went through it, for the people who maintain it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from airflow_provider_ryft.outbox.directory import OPEN, SegmentStorage
+from airflow_provider_ryft.outbox.records import replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.outbox.shared_state import OutboxState
 
 
@@ -29,8 +32,8 @@ class OutboxStats(NamedTuple):
     :param ready: what waits to be sent
     :param claimed: what is being sent
     :param dead: what the server refused
-    :param state: the breaker and the counters
-    :param opens_in: seconds until something may be sent again; 0 if it may
+    :param state: the circuit breaker and the counters
+    :param remaining_pause: seconds for which the circuit breaker stays open; 0 if something may be sent
     """
 
     running: FolderStats
@@ -38,4 +41,31 @@ class OutboxStats(NamedTuple):
     claimed: FolderStats
     dead: FolderStats
     state: OutboxState
-    opens_in: float
+    remaining_pause: float
+
+
+def folder_stats(storage: SegmentStorage, folder: str, now: float) -> FolderStats:
+    """Return what is in a folder.
+
+    :param now: seconds since 1970
+    :raises OSError: if it can't be read
+    """
+    names = storage.segments(folder)
+    if folder == OPEN:  # a journal's name does not tell yet what is in it
+        names = [name.holding(*_content_of(storage, name)) for name in names]
+    oldest = min((name.created for name in names), default=None)
+    return FolderStats(
+        files=len(names),
+        queries=sum(name.queries for name in names),
+        bytes=sum(name.size for name in names),
+        age=0.0 if oldest is None else max(0.0, now - oldest / 1e9),
+    )
+
+
+def _content_of(storage: SegmentStorage, name: SegmentName) -> tuple[int, int]:
+    """Return the queries and the bytes that are in a journal now."""
+    try:
+        data = storage.read_segment(OPEN, name)
+    except FileNotFoundError:
+        return 0, 0
+    return len(replay(data).lines), len(data)

@@ -1,4 +1,4 @@
-"""What may leave of an engine's error message, which may quote a statement and its data.
+"""Removes from an engine's error message what it quotes of a statement and of its data.
 
 It is imported when a statement has failed, and no earlier: most tasks never need it.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from airflow_provider_ryft.ingest.query import FailureInfo
+from airflow_provider_ryft.redaction.known_secrets import MaskingError
 
 # The apostrophe of "can't" is no quote.
 _QUOTE = re.compile(r"""(?<![a-z]n(?='t\b))['"`$\\]""")
@@ -18,10 +19,10 @@ _VALUE = re.compile(r"\b(?:values?|cast|pars(?:e|ing))\b[^:]{0,200}:\s*(?=\S)", 
 
 
 def strip_quoted_values(message: str) -> str:
-    """Take from an error message what it may quote of a statement or of its data.
+    """Remove from an error message what it may quote of a statement or of its data.
 
-    Kept is the first line up to the first quote or value, without numbers. Engines quote statements in quotes of the
-    kind that is in the statement, and from its middle to its middle, so nobody can tell where such a quote ends.
+    The first line is kept up to the first quote or value, without numbers. Engines quote statements in quotes of the
+    kind that is in the statement, and from its middle to its middle, so the end of such a quote cannot be found.
 
     :param message: what an engine says about a failure
     """
@@ -34,25 +35,25 @@ def strip_quoted_values(message: str) -> str:
 
 _DELIMITERS = re.compile(r"""\A\w{0,2}&?['"`$]+|['"`$]+\Z""")
 _QUOTES = re.compile(r"""\A\w{0,2}&?['"`]|['"`]\Z""")
-_SPELT = re.compile(r"""\\(?:x|u|\+?[0-9a-f]{4}|[0-7]{2,3})|u&['"]|(?:x'|0x)[0-9a-f]{6}""")
+_CHARACTER_CODES = re.compile(r"""\\(?:x|u|\+?[0-9a-f]{4}|[0-7]{2,3})|u&['"]|(?:x'|0x)[0-9a-f]{6}""")
 _WORD = re.compile(r"\w{3,}")
 _REPLACED = re.compile(r"\?(?:[\s,.;:()]*\?)+")
 
 
-def remove_literals(message: str, literals: Iterable[str]) -> str | None:
-    """Take from an error message what it repeats of a statement's literals without their quotes.
+def remove_literals(message: str, literals: Iterable[str]) -> str:
+    """Remove from an error message what it repeats of a statement's literals without their quotes.
 
     Each literal goes, and each word that is a part of one, because an engine may repeat as little as it likes: of the
-    body of a procedure, the one text that it was told to say.
+    body of a procedure, the one text that it was to say.
 
     :param message: what an engine says about a failure
     :param literals: those of the statement, as they are written there
-    :return: ``None`` if one is spelt in a way that cannot be compared with the message
+    :raises MaskingError: if one is spelt in a way that cannot be compared with the message
     """
     texts = list(literals)
     everything = "".join(texts).lower()
-    if _SPELT.search(everything):
-        return None
+    if _CHARACTER_CODES.search(everything):
+        raise MaskingError("a literal is spelt in numbers")
     # A sign at the edge of a text may be of the text, or of what delimits it.
     contents = {pattern.sub("", text).strip() for text in texts for pattern in (_DELIMITERS, _QUOTES)}
     for content in sorted((text for text in contents if len(text) >= 3 and text in message), key=len, reverse=True):
@@ -72,7 +73,7 @@ _CODES_RAISED_BY_SQL = (("mysql", 1644, 1644), ("clickhouse", 395, 395), ("pymss
 
 
 def is_raised_by_sql_code(failure: FailureInfo) -> bool:
-    """Tell whether an error is one that SQL code raised, with a message that may hold anything, such as data.
+    """Return whether an error is one that SQL code raised, with a message that may hold anything, such as data.
 
     :param failure: what is known of it
     """

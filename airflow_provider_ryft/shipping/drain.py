@@ -6,14 +6,14 @@ from collections import Counter, deque
 
 from airflow_provider_ryft.ingest.batches import BatchLimits, batches
 from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
-from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.outbox.records import SegmentName
+from airflow_provider_ryft.outbox.outbox import BaseOutbox
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.shipping.sender import Sender, line_length
 
 
-def drain_ready(outbox: Outbox, sender: Sender) -> Counter[str]:
+def drain_ready(outbox: BaseOutbox, sender: Sender) -> Counter[str]:
     """Send what is ready; return how many queries were settled, by the stem of their segment."""
-    with outbox.claims() as claims:
+    with outbox.open_claims() as claims:
         drain = ReadyDrain(outbox, sender, claims)
         try:
             drain.run()
@@ -30,7 +30,7 @@ class ReadyDrain:
     :param claims: the segments that are being sent
     """
 
-    def __init__(self, outbox: Outbox, sender: Sender, claims: SegmentClaims) -> None:
+    def __init__(self, outbox: BaseOutbox, sender: Sender, claims: SegmentClaims) -> None:
         self._outbox = outbox
         self._sender = sender
         self._claims = claims
@@ -50,7 +50,7 @@ class ReadyDrain:
     def _look(self) -> bool:
         """Return whether something is left; look again when the list is at its end."""
         if not self._queue and self._next is None:
-            self._queue.extend(name for name in self._outbox.ready() if name.stem not in self._seen)
+            self._queue.extend(name for name in self._outbox.ready_segments() if name.stem not in self._seen)
         return bool(self._queue) or self._next is not None
 
     def _group(self, limits: BatchLimits) -> list[ClaimedSegment]:
@@ -71,7 +71,7 @@ class ReadyDrain:
 
     def _claim(self, name: SegmentName) -> ClaimedSegment | None:
         self._seen.add(name.stem)
-        return self._claims.claim(name)
+        return self._claims.claim_segment(name)
 
     def _send(self, group: list[ClaimedSegment], limits: BatchLimits) -> None:
         lines = [((segment, number), line) for segment in group for number, line in segment.lines.items()]
@@ -81,7 +81,7 @@ class ReadyDrain:
                 return
             for segment in group:
                 numbers = [number for owner, number in settled if owner is segment]
-                self._claims.settle(segment, numbers)
+                self._claims.mark_settled(segment, numbers)
                 self.settled_of[segment.name.stem] += len(numbers)
 
     def _ask_newest(self) -> None:

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
-from airflow_provider_ryft.outbox.circuit_breaker import Gate
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
+from airflow_provider_ryft.outbox.outbox import BaseOutbox
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
@@ -71,7 +71,7 @@ class Sender:
     """
 
     def __init__(
-        self, outbox: Outbox, connect: Callable[[], IngestClient], deadline: float, *, force: bool = False
+        self, outbox: BaseOutbox, connect: Callable[[], IngestClient], deadline: float, *, force: bool = False
     ) -> None:
         self.result = ShippingResult()
         self.has_stopped = False
@@ -119,7 +119,7 @@ class Sender:
             return None
         self.result.accepted += result.accepted
         if result.accepted:
-            self._outbox.state.succeeded(accepted=result.accepted)
+            self._outbox.state.record_success(accepted=result.accepted)
         if self._outbox.add_dead_letters(result.refused):
             self.result.refused += len(result.refused)
             return [key for key, _ in batch]
@@ -128,7 +128,7 @@ class Sender:
 
     def give_up(self, reason: str, retry_after: float | None = None) -> None:
         """Record that the server failed, and stop."""
-        self._outbox.state.failed(reason, retry_after)
+        self._outbox.state.record_failure(reason, retry_after)
         self._stop(reason)
 
     def _push(self, client: IngestClient, lines: list[bytes]) -> PushResult | None:
@@ -149,7 +149,7 @@ class Sender:
             if error.status in (400, 422):
                 self.suspected_contract_error = str(error)
             else:
-                self._outbox.state.misconfigured(str(error))
+                self._outbox.state.record_misconfiguration(str(error))
                 self._stop(str(error))
             return None
         except Exception as error:
@@ -158,7 +158,7 @@ class Sender:
             return None
         finally:
             if client.limits.max_bytes < limit:
-                self._outbox.state.learn_limit(client.limits.max_bytes)
+                self._outbox.state.record_size_limit(client.limits.max_bytes)
         self._account(result)
         return result
 
@@ -171,9 +171,9 @@ class Sender:
         return self._ends - time.monotonic() - DISK_SECONDS
 
     def _may_pass(self) -> bool:
-        if self._force or self._outbox.state.gate() is not Gate.SHUT:
+        if self._force or self._outbox.state.circuit_state() is not CircuitState.OPEN:
             return True
-        reason = self._outbox.state.read().breaker.reason
+        reason = self._outbox.state.read_state().breaker.reason
         self.result.problem = f"The circuit breaker is open, because of this: {reason}"
         return False
 
@@ -186,7 +186,7 @@ class Sender:
         except Exception as error:  # whose message may hold anything
             self.give_up(f"no client could be made: {type(error).__name__}")
             return False
-        limit = self._outbox.state.limit()
+        limit = self._outbox.state.size_limit()
         if limit is not None:
             client.limits.max_bytes = min(client.limits.max_bytes, limit)
         self._client = client

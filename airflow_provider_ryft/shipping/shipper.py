@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.ingest.batches import batches
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
-from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
 from airflow_provider_ryft.shipping.drain import drain_ready
 from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender, ShippingResult, line_length
 
@@ -26,7 +26,7 @@ _FOR_STORE = 0.375  # of the time of a task's end: what is left for an object st
 
 
 def ship_outbox(
-    outbox: Outbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False
+    outbox: BaseOutbox, connect: Callable[[], IngestClient], *, deadline: float, force: bool = False
 ) -> ShippingResult:
     """Send what waits in an outbox, the oldest first, orphans included.
 
@@ -70,7 +70,7 @@ def flush_journal(
         result = sender.result
         _send_journal(journal, sender)
         stored = store.upload_journal(journal) if store else 0
-        closed = journal.close()
+        closed = journal.close_journal()
         result.kept, result.lost = closed.kept, closed.lost
         if not sender.has_stopped and (result.accepted or closed.kept):
             sender.shorten(leftovers)
@@ -87,7 +87,7 @@ def flush_journal(
 
 
 def _send_journal(journal: Journal, sender: Sender) -> None:
-    pending = journal.pending()
+    pending = journal.pending_queries()
     client = sender.open_client() if pending else None
     if client is None:
         return
@@ -95,7 +95,7 @@ def _send_journal(journal: Journal, sender: Sender) -> None:
         settled = sender.send_batch(batch)
         if settled is None:
             break
-        journal.settle(settled)
+        journal.mark_settled(settled)
     if sender.suspected_contract_error:
         sender.give_up(sender.suspected_contract_error)
 
@@ -124,7 +124,7 @@ def keep_journal(
     """
     ends = time.monotonic() + deadline
     stored = store.upload_journal(journal) if store else 0
-    closed = journal.close()
+    closed = journal.close_journal()
     kept = closed.kept + stored
     if store and closed.kept:
         stored += _upload_closed(store, closed, ends)

@@ -31,8 +31,8 @@ def query_type(sql: str, dialect: str | None = None) -> QueryType | None:
     if settled is not None:
         return settled
     # Most processes never need these.
+    from airflow_provider_ryft.sql.dialects import possible_rules
     from airflow_provider_ryft.sql.statement_rules import type_of
-    from airflow_provider_ryft.sql.tokenizer import possible_rules
 
     found = {type_of(sql, lexicon, name, MAX_TOKENS) for lexicon in possible_rules(sql, dialect)}
     return found.pop() if len(found) == 1 else None

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 from airflow_provider_ryft.ingest.fields import QueryType
-from airflow_provider_ryft.sql import tokenizer
+from airflow_provider_ryft.sql.dialects import LexicalRules
 from airflow_provider_ryft.sql.first_word import SETTLED, SETTLED_IN, T_SQL, is_several
-from airflow_provider_ryft.sql.tokenizer import LexicalRules
+from airflow_provider_ryft.sql.token_reader import TokenReader, TooLongError
 
 _RANKS = (
     QueryType.MERGE,
@@ -52,7 +52,7 @@ def type_of(sql: str, lexicon: LexicalRules, dialect: str, max_tokens: int) -> Q
             if not several or NonDeciding.BLOCK in kinds:
                 break
             reader.skip_statement()
-    except _TooLongError:
+    except TooLongError:
         # What follows cannot outrank these, or hardly: the values of a large INSERT may well hold a semicolon.
         kinds &= {QueryType.INSERT, QueryType.MERGE}
     if NonDeciding.BLOCK in kinds:
@@ -61,105 +61,6 @@ def type_of(sql: str, lexicon: LexicalRules, dialect: str, max_tokens: int) -> Q
         if kind in kinds:
             return kind
     return QueryType.DATA_DEFINITION if NonDeciding.SESSION in kinds else None
-
-
-class _TooLongError(Exception):
-    """More tokens than are read."""
-
-
-class TokenReader:
-    """The tokens of a text, one after the other.
-
-    A word is itself in capitals, a quoted name is ``"``, a literal or placeholder is ``?``, a sign is itself, and the
-    end is an empty text.
-    """
-
-    def __init__(self, sql: str, lexicon: LexicalRules, dialect: str, max_tokens: int) -> None:
-        self.dialect = dialect
-        self.name = ""  # the last quoted name that was read, without its quotes
-        self.last = ""  # the last term that was taken
-        self._tokens = self._read(sql, lexicon, max_tokens)
-        self._next: str | None = None
-
-    def _read(self, sql: str, lexicon: LexicalRules, max_tokens: int) -> Iterator[str]:
-        word, other, comment = tokenizer.WORD, tokenizer.OTHER, tokenizer.COMMENT  # most tokens
-        rest = {
-            tokenizer.END: ";",
-            tokenizer.NAME: '"',
-            tokenizer.NAME_OR_STRING: '"',
-            tokenizer.BRACKET: "",
-            tokenizer.DATA: "",
-        }
-        count = 0
-        for kind, start, end in tokenizer.tokens(sql, lexicon):
-            if kind is word:
-                term = sql[start:end].upper()
-            elif kind is other:
-                term = sql[start:end]
-            elif kind is comment:
-                continue
-            else:
-                term = rest.get(kind, "?")
-                if term == '"':
-                    self.name = sql[start + 1 : end - 1]
-            if term:
-                count += 1
-                if count > max_tokens:
-                    raise _TooLongError
-                yield term
-
-    def peek(self) -> str:
-        """Return the next term without going past it."""
-        if self._next is None:
-            self._next = next(self._tokens, "")
-        return self._next
-
-    def take(self) -> str:
-        """Return the next term of the statement, and go past it unless it is the statement's end."""
-        term = self.peek()
-        if term in (";", ""):
-            return ""
-        self._next, self.last = None, term
-        return term
-
-    def take_if(self, *wanted: str) -> bool:
-        """Go past the next term if it is one of these."""
-        return self.peek() in wanted and bool(self.take())
-
-    def skip_group(self, opening: str, closing: str) -> None:
-        """Go past the rest of a group whose opening was taken; without a closing there is none."""
-        depth = 1 if closing else 0
-        while depth and (term := self.take()):
-            depth += (term == opening) - (term == closing)
-
-    def outside(self, until: Callable[[str, str], bool] | None = None) -> Iterator[str]:
-        """Take what is left of the statement; groups in parentheses are one term, ``()``.
-
-        :param until: tells from the next term and the one before it that another statement starts there
-        """
-        while not (until and until(self.peek(), self.last)) and (term := self.take()):
-            if term == "(":
-                self.skip_group("(", ")")
-                term = "()"
-            yield term
-
-    def skip_statement(self) -> None:
-        """Go past the statement, and what ends it."""
-        while self.take():
-            pass
-        self._next = None
-
-    def skip_groups(self) -> None:
-        """Go past the statement up to a semicolon that is not in parentheses."""
-        depth = 0
-        while (term := self.peek()) and (term != ";" or depth > 0):
-            depth += (term == "(") - (term == ")")
-            self._next = None
-
-    def skip_text(self) -> None:
-        """Go past everything."""
-        while self.peek():
-            self.skip_statement()
 
 
 def _statement(reader: TokenReader, depth: int = 0) -> _Kind:

@@ -97,7 +97,7 @@ def test_an_outbox_that_cannot_be_written_to_is_told(path: Path, capsys: pytest.
 def test_a_pause_is_told_with_its_reason(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outbox = Outbox(path)
     assert outbox.try_writing() == ""
-    outbox.state.misconfigured("the token has expired")
+    outbox.state.record_misconfiguration("the token has expired")
     code, found = checked(path, capsys)
     assert code == 1
     assert "the token has expired" in found["server not left alone"]["detail"]
@@ -107,6 +107,6 @@ def test_a_pause_is_told_with_its_reason(path: Path, capsys: pytest.CaptureFixtu
 def test_the_last_success_is_told_as_an_age(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outbox = Outbox(path)
     outbox.try_writing()
-    outbox.state.succeeded(accepted=1)
+    outbox.state.record_success(accepted=1)
     _, found = checked(path, capsys)
     assert found["last success"]["detail"].endswith("ago")

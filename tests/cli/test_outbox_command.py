@@ -32,7 +32,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, token: str) ->
 def outbox(tmp_path: Path) -> Outbox:
     """Return an outbox that three queries wait in."""
     outbox = Outbox(tmp_path / "outbox")
-    journal = outbox.journal()
+    journal = outbox.open_journal()
     for number in range(3):
         query = Query(
             query_id=f"q-{number}",
@@ -41,8 +41,8 @@ def outbox(tmp_path: Path) -> Outbox:
             timestamp="2026-03-10T12:00:00Z",  # type: ignore[arg-type]
             duration_ms=1,
         )
-        journal.end(query.query_id, query.encode())
-    journal.close()
+        journal.record_end(query.query_id, query.encode())
+    journal.close_journal()
     return outbox
 
 

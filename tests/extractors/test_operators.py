@@ -22,7 +22,7 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 @pytest.fixture(autouse=True)
 def own_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what a test registers to itself."""
-    monkeypatch.setattr(operators, "_table", dict(operators._table))
+    monkeypatch.setattr(operators, "OPERATOR_SPECS", dict(operators.OPERATOR_SPECS))
 
 
 def operator(path: str, **attributes: Any) -> Any:
@@ -322,12 +322,12 @@ def test_known_operators(
 def test_every_engine_of_the_table_is_tested() -> None:
     """An operator that is added to the table is tested, too."""
     tested = {f"{type(case[0]).__module__}.{type(case[0]).__qualname__}" for case in CASES}
-    assert {path for path in operators._table if ".transfers." not in path} == tested - {
+    assert {path for path in operators.OPERATOR_SPECS if ".transfers." not in path} == tested - {
         path for path in tested if ".transfers." in path
     }
 
 
-@pytest.mark.parametrize("path", sorted(operators._table))
+@pytest.mark.parametrize("path", sorted(operators.OPERATOR_SPECS))
 def test_the_table_names_what_the_providers_have(path: str) -> None:
     """The class exists where its provider is installed, and mentions what the table reads first."""
     module, _, name = path.rpartition(".")
@@ -336,7 +336,7 @@ def test_the_table_names_what_the_providers_have(path: str) -> None:
     except (ImportError, RuntimeError) as error:  # the latter of a hook that misses its driver
         pytest.skip(f"not installed: {error}")
     source = "".join(inspect.getsource(base) for base in cls.__mro__ if base is not object)
-    known = operators._table[path]
+    known = operators.OPERATOR_SPECS[path]
     paths = (known.sql,) if isinstance(known.sql, str) else known.sql
     conditions = (condition.removeprefix("not ") for condition in (known.runs, known.waits) if condition)
     for attribute in filter(None, (*paths, known.query_id, known.conn_id, *conditions)):

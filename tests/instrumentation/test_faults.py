@@ -16,12 +16,15 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from sqlalchemy import text
 
 from airflow_provider_ryft import guard
-from airflow_provider_ryft.capture import correlation, dbapi, error_origin, hook_call, session
-from airflow_provider_ryft.guard import survive
+from airflow_provider_ryft.capture import call_stack, correlation, dbapi, error_origin, hook_call, session
+from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation import (
     hook_classes,
     hook_lineage,
     instrumentor,
+    iterators,
+    method_kinds,
+    patches,
     post_import_hook,
     sql_arguments,
     sqlalchemy_events,
@@ -52,12 +55,16 @@ OUTSIDE = {"install", "start", "stop", "uninstall", "Patches.undo"}
 
 MODULES = [
     sql_arguments,
+    call_stack,
     hook_call,
     instrumentor,
     dbapi,
     error_origin,
     hook_classes,
+    method_kinds,
+    patches,
     wrappers,
+    iterators,
     post_import_hook,
     hook_lineage,
     correlation,
@@ -300,11 +307,12 @@ def test_a_time_limit_that_strikes_in_the_recorder(sqlite: Any, remembering: Any
 
 def test_ctrl_c_is_the_persons() -> None:
     """A ``KeyboardInterrupt`` is let through where Python raises it itself, and swallowed where only we can have."""
-    with pytest.raises(KeyboardInterrupt):
-        survive(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt), isolated():
+        raise KeyboardInterrupt
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        survive(KeyboardInterrupt())
+        with isolated():
+            raise KeyboardInterrupt
     finally:
         signal.signal(signal.SIGINT, previous)
 
@@ -314,10 +322,8 @@ def test_faults_are_told_once_and_without_content(caplog: pytest.LogCaptureFixtu
     monkeypatch.setattr(guard, "_warned", False)
     caplog.set_level("DEBUG", logger=guard.__name__)
     for _ in range(3):
-        try:
+        with isolated():
             raise ValueError("SELECT 'a secret'")
-        except ValueError as error:
-            survive(error)
     assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
     assert "ValueError at" in caplog.text
     assert "test_faults.py" in caplog.text
@@ -331,7 +337,8 @@ def test_a_log_that_fails(monkeypatch: Any) -> None:
         raise Fault("of the log")
 
     monkeypatch.setattr(guard.log, "log", fail)
-    survive(ValueError("a fault"))
+    with isolated():
+        raise ValueError("a fault")
 
 
 def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,13 @@ import pytest
 
 from airflow_provider_ryft.sandbox.faults import Fault
 from support import services
+from support.airflow_home import connection_variable
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
     from support.airflow_home import AirflowHome
 
 pytestmark = [pytest.mark.integration, pytest.mark.services]
-
-DAG = Path(__file__).parent / "dags" / "dying.py"
 
 # What PostgreSQL was asked by each task until its end, and how that is reported. Told to end (SIGTERM), Airflow 3 lets
 # a task go on, and 2.11 raises an exception in it as soon as Python has its turn: the statement itself goes on to its
@@ -46,36 +44,46 @@ RAN = {
 
 
 @pytest.fixture
-def home(airflow_home: AirflowHome) -> Iterator[AirflowHome]:
-    shutil.copy(DAG, airflow_home.dags)
+def supervise(
+    shared_home: AirflowHome, own_environment: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], None]]:
+    """Return a function that runs a task, with PostgreSQL."""
     with services.postgres() as connection:
-        airflow_home.connect("pg", **connection)
-        yield airflow_home
+        environment = {**own_environment, **connection_variable("pg", **connection)}
+
+        def run(task_id: str) -> None:
+            task = {"dag_id": "dying", "task_id": task_id, "run_id": request.node.name}
+            shared_home.supervise(task, **environment)
+
+        yield run
 
 
 @pytest.mark.parametrize("task_id", RAN)
-def test_the_next_task_reports_what_this_one_ran(home: AirflowHome, sandbox: Sandbox, task_id: str) -> None:
+def test_the_next_task_reports_what_this_one_ran(
+    supervise: Callable[[str], None], tmp_path: Path, sandbox: Sandbox, task_id: str
+) -> None:
     if task_id.endswith("in_post"):
         sandbox.faults.set(Fault(hang=True, times=1))
     if task_id.endswith("at_rename"):
         sandbox.faults.set(Fault(status=503))
-    home.supervise({"dag_id": "dying", "task_id": task_id})
+    supervise(task_id)
     if task_id.startswith("kill"):
         assert sandbox.records() == []
     sandbox.faults.set()
     # What is known of the server is forgotten, so that the next task need not wait before it asks again.
-    (home.path / "ryft-outbox" / "state.json").unlink(missing_ok=True)
-    home.supervise({"dag_id": "dying", "task_id": "afterwards"})
+    outbox = tmp_path / "ryft-outbox"
+    (outbox / "state.json").unlink(missing_ok=True)
+    supervise("afterwards")
     found = sorted((record["query"], record["queryState"]) for record in sandbox.records())
     assert found == sorted([*RAN[task_id], ("SELECT 'afterwards'", "FINISHED")])
     assert len({record["queryId"] for record in sandbox.records()}) == len(found)
-    assert not list((home.path / "ryft-outbox" / "open").iterdir())
-    assert not list((home.path / "ryft-outbox" / "ready").iterdir())
+    assert not list((outbox / "open").iterdir())
+    assert not list((outbox / "ready").iterdir())
 
 
-def test_an_interrupted_statement_says_what_happened(home: AirflowHome, sandbox: Sandbox) -> None:
-    home.supervise({"dag_id": "dying", "task_id": "kill_during"})
-    home.supervise({"dag_id": "dying", "task_id": "afterwards"})
+def test_an_interrupted_statement_says_what_happened(supervise: Callable[[str], None], sandbox: Sandbox) -> None:
+    supervise("kill_during")
+    supervise("afterwards")
     (failed,) = [record for record in sandbox.records() if record["queryState"] == "FAILED"]
     assert failed["failureInfo"]["errorCode"]["type"] == "EXTERNAL"
     assert "process ended while" in failed["failureInfo"]["failureMessage"]

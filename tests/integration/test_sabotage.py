@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-DAG = Path(__file__).parent / "dags" / "sabotaged.py"
 PACKAGE = "airflow_provider_ryft"
 FUNCTIONS = [
     f"{PACKAGE}.listener.task_report:start_report",
@@ -31,23 +28,23 @@ FUNCTIONS = [
     f"{PACKAGE}.instrumentation.instrumentor:stop",
     f"{PACKAGE}.query_builder.builder:QueryBuilder.build_finished",
     f"{PACKAGE}.query_builder.builder:QueryBuilder.build_interrupted",
-    f"{PACKAGE}.query_builder.builder:TaskFacts.of",
+    f"{PACKAGE}.query_builder.task_facts:TaskFacts.of",
     f"{PACKAGE}.listener.policy:ReportingPolicy.includes_task",
     f"{PACKAGE}.listener.policy:ReportingPolicy.includes_statement",
     f"{PACKAGE}.listener.delivery:TaskDelivery.run",
     f"{PACKAGE}.listener.delivery:TaskDelivery._client",
-    f"{PACKAGE}.listener.task_report:warm_up",
-    f"{PACKAGE}.listener.task_report:wait",
-    f"{PACKAGE}.listener.task_report:TaskReport._take_writer",
+    f"{PACKAGE}.listener.task_report:preload",
+    f"{PACKAGE}.listener.task_report:wait_for_imports",
+    f"{PACKAGE}.listener.task_report:TaskReport._get_writer",
     f"{PACKAGE}.listener.metrics:count",
     f"{PACKAGE}.failures.classify:failure_info",
-    f"{PACKAGE}.failures.drivers:read",
+    f"{PACKAGE}.failures.drivers:read_driver_error",
     f"{PACKAGE}.redaction.redact:redact",
     f"{PACKAGE}.settings:read",
     f"{PACKAGE}.sql.query_type:query_type",
-    f"{PACKAGE}.outbox.journal:Journal.begin",
-    f"{PACKAGE}.outbox.journal:Journal.end",
-    f"{PACKAGE}.outbox.journal:Journal.close",
+    f"{PACKAGE}.outbox.journal:Journal.record_start",
+    f"{PACKAGE}.outbox.journal:Journal.record_end",
+    f"{PACKAGE}.outbox.journal:Journal.close_journal",
     f"{PACKAGE}.ingest.query_template:QueryTemplate.encode",
     f"{PACKAGE}.ingest.client:IngestClient.push_lines",
 ]
@@ -58,28 +55,22 @@ THREAD = [
 ]
 
 
-def outcomes(home: AirflowHome, function: str, by: str) -> dict[str, str]:
-    shutil.copy(DAG, home.dags)
-    home.connect("lite", conn_type="sqlite", host=str(home.path / "lite.db"))
-    home.environment.update(SABOTAGE=function, SABOTAGE_BY=by, AIRFLOW__RYFT__DELIVERY_TIMEOUT="1")
-    tasks = ("succeeds", "fails", "reads")
-    found = home.supervise(*({"dag_id": "sabotaged", "task_id": task} for task in tasks))
-    return {task: outcome["state"] for task, outcome in zip(tasks, found, strict=True)}
-
-
 def short(function: str) -> str:
     module, _, name = function.rpartition(":")
     return f"{module.rpartition('.')[2]}.{name}"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=short)
-def test_a_function_that_fails_changes_no_outcome(airflow_home: AirflowHome, function: str) -> None:
-    """With what is no ``Exception``: who survives that survives the rest."""
-    found = outcomes(airflow_home, function, "OwnFault")
-    assert found == {"succeeds": "success", "fails": "failed", "reads": "success"}
-
-
-@pytest.mark.parametrize("function", THREAD, ids=short)
-def test_a_delivery_that_hangs_changes_no_outcome(airflow_home: AirflowHome, function: str) -> None:
-    found = outcomes(airflow_home, function, "hang")
-    assert found == {"succeeds": "success", "fails": "failed", "reads": "success"}
+@pytest.mark.parametrize(
+    ("by", "function"),
+    [("OwnFault", function) for function in FUNCTIONS] + [("hang", function) for function in THREAD],
+    ids=lambda value: short(value) if ":" in value else value,
+)
+def test_a_function_that_fails_or_hangs_changes_no_outcome(
+    shared_home: AirflowHome, own_environment: dict[str, str], by: str, function: str
+) -> None:
+    """It fails with what is no ``Exception``: code that survives that survives the rest."""
+    sabotage = {"SABOTAGE": function, "SABOTAGE_BY": by, "AIRFLOW__RYFT__DELIVERY_TIMEOUT": "1"}
+    wanted = {"succeeds": "success", "fails": "failed", "reads": "success"}
+    run = {"dag_id": "sabotaged", "run_id": f"{by}-{function}"}
+    found = shared_home.supervise(*({**run, "task_id": task} for task in wanted), **own_environment, **sabotage)
+    assert [outcome["state"] for outcome in found] == list(wanted.values())

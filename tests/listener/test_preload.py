@@ -44,8 +44,8 @@ def test_modules_are_imported_once_and_in_order_and_nobody_waits(tmp_path: Path)
         """
 import sys
 from airflow_provider_ryft.listener import preload
-preload.warm_up("slow_one")
-preload.warm_up("slow_one", "slow_two")
+preload.preload("slow_one")
+preload.preload("slow_one", "slow_two")
 print("slow_two" in sys.modules, flush=True)
 preload._thread.join()
 """,
@@ -65,9 +65,9 @@ from airflow_provider_ryft.listener import preload
 def fail():
     raise RuntimeError("private")
 
-preload.warm_up("slow_one", then=lambda: print("slow_one" in sys.modules, flush=True))
-preload.warm_up("slow_one", then=lambda: print("again", flush=True))
-preload.warm_up("json", then=fail)
+preload.preload("slow_one", then=lambda: print("slow_one" in sys.modules, flush=True))
+preload.preload("slow_one", then=lambda: print("again", flush=True))
+preload.preload("json", then=fail)
 preload._thread.join()
 """,
     )
@@ -108,7 +108,7 @@ def test_a_module_that_fails_fails_where_it_is_needed(tmp_path: Path) -> None:
 import logging, sys
 logging.basicConfig(level="DEBUG", stream=sys.stdout)
 from airflow_provider_ryft.listener import preload
-preload.warm_up("broken", "json.tool")
+preload.preload("broken", "json.tool")
 preload._thread.join()
 assert "json.tool" in sys.modules
 """,
@@ -127,7 +127,7 @@ def test_a_child_that_is_forked_meanwhile_can_import_the_same(tmp_path: Path) ->
 import os, signal, time
 from pathlib import Path
 from airflow_provider_ryft.listener import preload
-preload.warm_up("slow_one")
+preload.preload("slow_one")
 while not Path({str(tmp_path)!r}, "slow_one.begun").exists():
     time.sleep(0.001)
 child = os.fork()

@@ -260,7 +260,7 @@ class TestDelivered:
             dag = None
             statement = "INSERT INTO t SELECT 1"
 
-        monkeypatch.setattr(operators, "_table", dict(operators._table))
+        monkeypatch.setattr(operators, "OPERATOR_SPECS", dict(operators.OPERATOR_SPECS))
         operators.describe_operator(f"{Submit.__module__}.{Submit.__qualname__}", sql="statement", conn_type="trino")
         use(monkeypatch, tmp_path)
         task_report.start_report(instance(task=Submit()))
@@ -294,7 +294,7 @@ class TestDelivered:
             statement = "INSERT INTO t SELECT 1"
             job_id: str | None = None
 
-        monkeypatch.setattr(operators, "_table", dict(operators._table))
+        monkeypatch.setattr(operators, "OPERATOR_SPECS", dict(operators.OPERATOR_SPECS))
         operators.describe_operator(
             f"{Submit.__module__}.{Submit.__qualname__}", sql="statement", query_id="job_id", conn_type="trino"
         )
@@ -330,7 +330,7 @@ class TestDelivered:
     ) -> None:
         """A deferred operator has submitted something; it is told when the task is resumed and ends."""
         called = []
-        monkeypatch.setattr(operators, "statements", lambda *_a, **_k: called.append(1) or [])
+        monkeypatch.setattr(operators, "extract_statements", lambda *_a, **_k: called.append(1) or [])
         use(monkeypatch, tmp_path)
         task_report.start_report(instance())
         task_report.flush_report()
@@ -342,7 +342,7 @@ class TestDelivered:
         def fail(*_arguments: Any, **_options: Any) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr(operators, "statements", fail)
+        monkeypatch.setattr(operators, "extract_statements", fail)
         use(monkeypatch, tmp_path)
         task_report.start_report(instance())
         SqliteHook("lite").run("SELECT 1")
@@ -374,7 +374,7 @@ class TestUndelivered:
 
         outbox = use(monkeypatch, tmp_path)
         Outbox(outbox).try_writing()
-        Outbox(outbox).state.succeeded(accepted=1)
+        Outbox(outbox).state.record_success(accepted=1)
         task_report.start_report(instance())
         SqliteHook("lite").run(["SELECT 1", "SELECT 2"])
         task_report.finish_report(instance(), None)
@@ -497,6 +497,6 @@ facts = {"dag_id": "d", "task_id": "t", "run_id": "r", "try_number": 1, "map_ind
 instance = SimpleNamespace(**facts, task=BaseOperator(task_id="t", dag=DAG("d", schedule=None)))
 task_report.start_report(instance)
 task_report.finish_report(instance, None)
-names = ("describe", "operators", "submitted", "delivery", "failures", "contexts", "secrets")
-print([name for name in names if f"airflow_provider_ryft.listener.{name}" in sys.modules])
+others = ("query_builder", "extractors", "listener.delivery", "failures", "redaction")
+print([name for name in sys.modules if name.removeprefix("airflow_provider_ryft.").startswith(others)])
 """

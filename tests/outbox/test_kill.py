@@ -38,24 +38,24 @@ def statements(journal, count, name=os.getpid()):
     for number in range(count):
         one = f"{{name}}-{{number}}"
         tell("begins", one)
-        journal.begin(one, line(one, interrupted=True))
+        journal.record_start(one, line(one, interrupted=True))
         tell("began", one)
         tell("ends", one)
-        journal.end(one, line(one))
+        journal.record_end(one, line(one))
         tell("ended", one)
 
 outbox = Outbox({path!r})
 tell("ready")
 """
 
-APPENDS = TASK + "journal = outbox.journal()\nwhile True: statements(journal, 1_000_000)\n"
-SEALS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.journal()\n    "
-SEALS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); journal.close()\n"
-SENDS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.journal()\n    "
-SENDS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); flush(outbox, journal, connect, deadline=4)\n"
+APPENDS = TASK + "journal = outbox.open_journal()\nwhile True: statements(journal, 1_000_000)\n"
+SEALS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.open_journal()\n    "
+SEALS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); journal.close_journal()\n"
+SENDS = TASK + "turn = 0\nwhile True:\n    turn += 1; journal = outbox.open_journal()\n    "
+SENDS += "statements(journal, 3, f'{{os.getpid()}}-{{turn}}'); flush_journal(outbox, journal, connect, deadline=4)\n"
 CLIENT = """
 from airflow_provider_ryft.ingest.client import IngestClient
-from airflow_provider_ryft.shipping.shipper import flush, ship
+from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 def connect():
     return IngestClient(os.environ['TOKEN_OF_TESTS'], base_url={url!r})
 """
@@ -167,11 +167,11 @@ def test_a_sender_that_is_killed_in_the_middle_of_its_request(
     """What a dead sender had claimed is sent by the next one."""
     outbox = Outbox(tmp_path / "outbox")
     for number in range(3):
-        journal = outbox.journal()
-        journal.end(f"q{number}", line(f"q{number}"))
-        journal.close()
+        journal = outbox.open_journal()
+        journal.record_end(f"q{number}", line(f"q{number}"))
+        journal.close_journal()
     sandbox.faults.set(Fault(hang=True))
-    child = Child(TASK + "ship(outbox, connect, deadline=200)", outbox.path, CLIENT.format(url=sandbox.url))
+    child = Child(TASK + "ship_outbox(outbox, connect, deadline=200)", outbox.path, CLIENT.format(url=sandbox.url))
     while not sandbox.requests:  # until then, a fault that is taken back would not be the request's
         time.sleep(0.01)
     assert ship_outbox(outbox, connect, deadline=5).requests == 0, "a living sender's claims are its own"
@@ -186,15 +186,15 @@ FARM = (
     TASK
     + """
 from airflow_provider_ryft.ingest import client
-from airflow_provider_ryft.outbox.circuit_breaker import Pauses
+from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
 from tenacity import wait_random
 client._jitter = wait_random(0, 0.02)
-outbox = Outbox({path!r}, pauses=Pauses(first=0.01, longest=0.1, probe=1.0))
+outbox = Outbox({path!r}, breaker_policy=BreakerPolicy(first_pause=0.01, max_pause=0.1, probe_timeout=1.0))
 """
 )
-WRITER = FARM + "journal = outbox.journal()\nfor turn in range(20):\n    "
-WRITER += "statements(journal, 50, f'{{os.getpid()}}-{{turn}}'); flush(outbox, journal, connect, deadline=2)\n"
-SENDER = FARM + "import time\nwhile True: ship(outbox, connect, deadline=2); time.sleep(0.01)\n"
+WRITER = FARM + "journal = outbox.open_journal()\nfor turn in range(20):\n    "
+WRITER += "statements(journal, 50, f'{{os.getpid()}}-{{turn}}'); flush_journal(outbox, journal, connect, deadline=2)\n"
+SENDER = FARM + "import time\nwhile True: ship_outbox(outbox, connect, deadline=2); time.sleep(0.01)\n"
 
 
 def test_sixteen_tasks_and_two_senders_while_the_server_fails_half_of_the_time(

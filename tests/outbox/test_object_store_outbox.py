@@ -126,10 +126,10 @@ def forbidden() -> IngestClient:
 
 
 def journal_of(local: Outbox, *query_ids: str) -> Journal:
-    journal = local.journal()
+    journal = local.open_journal()
     for one in query_ids:
-        journal.begin(one, line(one, interrupted=True))
-        journal.end(one, line(one))
+        journal.record_start(one, line(one, interrupted=True))
+        journal.record_end(one, line(one))
     return journal
 
 
@@ -234,7 +234,7 @@ class TestATasksEnd:
         assert "the object store failed with RuntimeError" in store.disk_problem
         assert "very-secret" not in caplog.text
         sandbox.faults.set()
-        local.state.succeeded()
+        local.state.record_success()
         assert flush_journal(local, journal_of(local, "b"), connect, deadline=5, store=store).accepted == 2
         assert sorted(received(sandbox)) == ["a", "b"]
 
@@ -262,7 +262,7 @@ class TestATasksEnd:
     ) -> None:
         """A task of many statements seals some while it runs; one that still runs then is reported as interrupted."""
         journal = journal_of(local, *(f"q{number}" for number in range(MAX_QUERIES + 10)))
-        journal.begin("running", line("running", interrupted=True))
+        journal.record_start("running", line("running", interrupted=True))
         shipped = keep_journal(journal, store, deadline=5)
         assert shipped.kept == shipped.stored == MAX_QUERIES + 11
         assert len(fs.store) == 3
@@ -272,7 +272,7 @@ class TestATasksEnd:
     def test_no_more_is_put_there_when_time_is_up(
         self, local: Outbox, store: ObjectStoreOutbox, fs: RecordingStore
     ) -> None:
-        journal_of(local, "old").close()
+        journal_of(local, "old").close_journal()
         store.upload_ready(until=time.monotonic() - 1)
         assert fs.done == []
         assert ids_on_disk(local.path, "ready") == {"old": 1}
@@ -381,10 +381,10 @@ class TestShip:
     ) -> None:
         leave(local, store, "gone")
         leave(local, store, "there")
-        with store.claims() as claims:
-            (gone, _) = store.ready()
+        with store.open_claims() as claims:
+            (gone, _) = store.ready_segments()
             fs.store.pop(min(fs.store))
-            assert claims.claim(gone) is None
+            assert claims.claim_segment(gone) is None
         assert ship_outbox(store, connect, deadline=5).accepted == 1
         assert received(sandbox) == ["there"]
 
@@ -400,13 +400,13 @@ class TestShip:
         """A store has no locks: at least once is what it gives."""
         leave(local, store, "a", "b")
         other = of(fs, Outbox(tmp_path / "other"))
-        with store.claims() as claims:
-            (name,) = store.ready()
-            segment = claims.claim(name)
+        with store.open_claims() as claims:
+            (name,) = store.ready_segments()
+            segment = claims.claim_segment(name)
             assert segment is not None
             assert ship_outbox(other, connect, deadline=20).accepted == 2
             connect().push_lines(list(segment.lines.values()))
-            claims.settle(segment, list(segment.lines))
+            claims.mark_settled(segment, list(segment.lines))
         assert fs.store == {}
         assert len(sandbox.requests) == 2
         assert set(received(sandbox)) == {"a", "b"}
@@ -416,13 +416,13 @@ class TestShip:
     ) -> None:
         """Half of it was accepted when the server went away."""
         leave(local, store, "a", "b", "c")
-        with store.claims() as claims:
-            (name,) = store.ready()
-            segment = claims.claim(name)
+        with store.open_claims() as claims:
+            (name,) = store.ready_segments()
+            segment = claims.claim_segment(name)
             assert segment is not None
-            claims.settle(segment, list(segment.lines)[:2])
+            claims.mark_settled(segment, list(segment.lines)[:2])
         assert fs.ids() == ["c"]
-        (left,) = store.ready()
+        (left,) = store.ready_segments()
         assert (left.stem, left.queries) == (name.stem, 1)
 
     def test_one_that_is_still_being_written_is_left_alone(
@@ -509,7 +509,7 @@ class TestLookingAfterIt:
     def test_foreign_objects_are_left_alone(self, local: Outbox, store: ObjectStoreOutbox, fs: RecordingStore) -> None:
         fs.pipe_file(f"{ROOT}/ready/readme.txt", b"hello")
         leave(local, store, "a")
-        assert [name.queries for name in store.ready()] == [1]
+        assert [name.queries for name in store.ready_segments()] == [1]
         store.purge("ready")
         assert list(fs.store) == [f"{ROOT}/ready/readme.txt"]
 

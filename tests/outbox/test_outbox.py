@@ -22,9 +22,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.housekeeping import MAX_DEAD_BYTES
 from airflow_provider_ryft.outbox.journal import MAX_BYTES, MAX_QUERIES, CloseResult, Journal
-from airflow_provider_ryft.outbox.outbox import MAX_DEAD_BYTES, Outbox
-from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, SegmentName, record, replay
+from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.outbox.records import BEGIN, DROP, END, SENT, record, replay
+from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.results import RefusedQuery
 from support.outboxes import PLACES, FailingDisk, Killed, ids, ids_on_disk, line, on_disk
 
@@ -39,15 +41,15 @@ def outbox(tmp_path: Path) -> Outbox:
 
 def write(journal: Journal, *query_ids: str) -> None:
     for one in query_ids:
-        journal.begin(one, line(one, interrupted=True))
-        journal.end(one, line(one))
+        journal.record_start(one, line(one, interrupted=True))
+        journal.record_end(one, line(one))
 
 
 def leave(outbox: Outbox, *query_ids: str) -> None:
     """Let a task keep queries."""
-    journal = outbox.journal()
+    journal = outbox.open_journal()
     write(journal, *query_ids)
-    assert journal.close().kept == len(query_ids)
+    assert journal.close_journal().kept == len(query_ids)
 
 
 def files(outbox: Outbox, place: str) -> list[Path]:
@@ -66,108 +68,108 @@ class TestJournal:
     """What a task's process writes down."""
 
     def test_touches_nothing_before_the_first_statement(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        assert journal.lines() == []
-        assert journal.close() == CloseResult()
+        journal = outbox.open_journal()
+        assert journal.pending_queries() == {}
+        assert journal.close_journal() == CloseResult()
         assert not os.path.exists(outbox.path)
 
     def test_leaves_no_file_when_everything_was_delivered(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a", "b")
-        journal.settle(journal.pending())
-        assert journal.close() == CloseResult()
+        journal.mark_settled(journal.pending_queries())
+        assert journal.close_journal() == CloseResult()
         assert [files(outbox, place) for place in PLACES] == [[], [], [], []]
 
     def test_is_lines_of_json_with_the_query_byte_by_byte(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         query = line("a", text="SELECT 'ü', '\n', '🦆', '\\u2028'")
-        journal.begin("a", line("a", interrupted=True))
-        journal.end("a", query)
+        journal.record_start("a", line("a", interrupted=True))
+        journal.record_end("a", query)
         first, second = files(outbox, "open")[0].read_bytes().splitlines()
         assert json.loads(first)[0] == "begin"
         assert json.loads(second)[0] == "end"
         assert query in second
-        assert journal.lines() == [query]
+        assert list(journal.pending_queries().values()) == [query]
 
     def test_reports_what_ended_and_not_what_runs(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        journal.begin("b", line("b", interrupted=True))
-        assert ids(journal.lines()) == ["a"]
+        journal.record_start("b", line("b", interrupted=True))
+        assert ids(list(journal.pending_queries().values())) == ["a"]
 
     def test_reports_a_running_statement_as_interrupted_when_it_is_closed(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        journal.begin("a", line("a", interrupted=True))
-        assert journal.close().kept == 1
+        journal = outbox.open_journal()
+        journal.record_start("a", line("a", interrupted=True))
+        assert journal.close_journal().kept == 1
         assert on_disk(outbox.path)["ready"] == [line("a", interrupted=True)]
 
     def test_takes_the_end_of_a_statement_whose_beginning_it_did_not_see(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        journal.end("a", line("a"))
-        journal.end("b", None)
-        assert ids(journal.lines()) == ["a"]
+        journal = outbox.open_journal()
+        journal.record_end("a", line("a"))
+        journal.record_end("b", None)
+        assert ids(list(journal.pending_queries().values())) == ["a"]
 
     def test_drops_a_statement_that_is_not_to_be_reported_after_all(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        journal.begin("a", line("a", interrupted=True))
-        journal.end("a", None)
+        journal = outbox.open_journal()
+        journal.record_start("a", line("a", interrupted=True))
+        journal.record_end("a", None)
         assert not ids_on_disk(outbox.path)
-        assert journal.close() == CloseResult()
+        assert journal.close_journal() == CloseResult()
 
     def test_a_statement_that_begins_twice_is_one(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        journal.begin("a", line("a", interrupted=True))
-        journal.begin("a", line("a", text="better known", interrupted=True))
+        journal = outbox.open_journal()
+        journal.record_start("a", line("a", interrupted=True))
+        journal.record_start("a", line("a", text="better known", interrupted=True))
         assert on_disk(outbox.path)["open"] == [line("a", text="better known", interrupted=True)]
-        journal.end("a", line("a"))
+        journal.record_end("a", line("a"))
         assert on_disk(outbox.path)["open"] == [line("a")]
 
     def test_can_be_used_again_after_it_was_closed(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        journal.close()
+        journal.close_journal()
         write(journal, "b")
-        assert ids(journal.lines()) == ["b"]
-        assert journal.close().kept == 1
+        assert ids(list(journal.pending_queries().values())) == ["b"]
+        assert journal.close_journal().kept == 1
         assert ids_on_disk(outbox.path, "ready") == {"a": 1, "b": 1}
 
     def test_a_sender_that_is_late_does_not_settle_what_came_after(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        late = journal.pending()
-        journal.close()
+        late = journal.pending_queries()
+        journal.close_journal()
         write(journal, "b")
-        journal.settle(late)
-        assert ids(journal.lines()) == ["b"]
+        journal.mark_settled(late)
+        assert ids(list(journal.pending_queries().values())) == ["b"]
 
     def test_seals_what_is_enough_for_a_request_and_keeps_memory_small(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
-        journal.begin("slow", line("slow", interrupted=True))
+        journal = outbox.open_journal()
+        journal.record_start("slow", line("slow", interrupted=True))
         for number in range(2 * MAX_QUERIES + 1):
             write(journal, f"q{number}")
-            assert len(journal.lines()) < MAX_QUERIES
-        assert [name.queries for name in outbox.ready()] == [MAX_QUERIES, MAX_QUERIES]
+            assert len(list(journal.pending_queries().values())) < MAX_QUERIES
+        assert [name.queries for name in outbox.ready_segments()] == [MAX_QUERIES, MAX_QUERIES]
         assert ids_on_disk(outbox.path, "open") == {f"q{2 * MAX_QUERIES}": 1, "slow": 1}
         assert set(ids_on_disk(outbox.path).values()) == {1}, "what runs is in the newest file only"
-        journal.end("slow", line("slow"))
-        assert journal.close().kept == 2 * MAX_QUERIES + 2
+        journal.record_end("slow", line("slow"))
+        assert journal.close_journal().kept == 2 * MAX_QUERIES + 2
 
     def test_seals_before_a_request_would_be_too_long(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         long = "x" * (MAX_BYTES // 3)
         for number in range(4):
-            journal.end(f"q{number}", line(f"q{number}", text=long))
-        journal.end("huge", line("huge", text=long * 5))
-        journal.end("last", line("last"))
-        journal.close()
+            journal.record_end(f"q{number}", line(f"q{number}", text=long))
+        journal.record_end("huge", line("huge", text=long * 5))
+        journal.record_end("last", line("last"))
+        journal.close_journal()
         sealed = [replay(file.read_bytes()).lines.values() for file in files(outbox, "ready")]
         assert [ids(lines) for lines in sealed] == [["q0", "q1"], ["q2", "q3"], ["huge"], ["last"]]
 
     def test_statements_that_are_not_reported_do_not_fill_the_disk(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         for number in range(30):
-            journal.begin(f"q{number}", line(f"q{number}", text="x" * 500_000, interrupted=True))
-            journal.end(f"q{number}", None)
+            journal.record_start(f"q{number}", line(f"q{number}", text="x" * 500_000, interrupted=True))
+            journal.record_end(f"q{number}", None)
         assert sum(file.stat().st_size for file in files(outbox, "open")) < 6 << 20
         assert files(outbox, "ready") == []
 
@@ -190,22 +192,22 @@ class TestJournal:
                 super().sync_folder(path)
 
         outbox = Outbox(tmp_path / "outbox", disk=Counting())
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, *(f"q{number}" for number in range(3 * MAX_QUERIES + 1)))
         assert Counting.synced == []
         sent, *others = files(outbox, "ready")
         assert len(others) == 2
         sent.unlink()
-        assert journal.close().kept == 3 * MAX_QUERIES + 1
+        assert journal.close_journal().kept == 3 * MAX_QUERIES + 1
         assert {*map(str, others), str(tmp_path / "outbox" / "ready")} < set(Counting.synced)
         assert len(ids_on_disk(outbox.path, "ready")) == 2 * MAX_QUERIES + 1
         count = len(Counting.synced)
-        journal.end("later", line("later"))
-        journal.close()
+        journal.record_end("later", line("later"))
+        journal.close_journal()
         assert not {*map(str, others)} & set(Counting.synced[count:])
 
     def test_is_for_many_threads(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
 
         def task(thread: int) -> None:
             write(journal, *(f"{thread}-{number}" for number in range(300)))
@@ -215,7 +217,7 @@ class TestJournal:
             thread.start()
         for thread in threads:
             thread.join()
-        assert journal.close().kept == 2_400
+        assert journal.close_journal().kept == 2_400
         found = ids_on_disk(outbox.path, "ready")
         assert len(found) == found.total() == 2_400
 
@@ -237,7 +239,7 @@ class TestJournal:
         for when in range(1, 6):
             disk = Interrupting()
             outbox = Outbox(tmp_path / str(when), disk=disk)
-            journal = outbox.journal()
+            journal = outbox.open_journal()
             write(journal, "a")
             disk.when = when
             acknowledged = ["a"]
@@ -248,9 +250,9 @@ class TestJournal:
                 except TimeoutOfTask:
                     break
             try:
-                journal.close()
+                journal.close_journal()
             except TimeoutOfTask:
-                journal.close()
+                journal.close_journal()
             assert set(acknowledged) <= set(ids_on_disk(outbox.path, "ready"))
             assert max(ids_on_disk(outbox.path, "ready").values()) == 1
 
@@ -261,23 +263,23 @@ import os
 from support.outboxes import line
 from airflow_provider_ryft.outbox.outbox import Outbox
 outbox = Outbox(sys.argv[1])
-journal = outbox.journal()
-journal.begin("parent", line("parent", interrupted=True))
+journal = outbox.open_journal()
+journal.record_start("parent", line("parent", interrupted=True))
 journal._lock.acquire()  # by another thread, as the child sees it
 child = os.fork()
 if not child:
-    assert journal.lines() == []
-    journal.end("child", line("child"))
+    assert journal.pending_queries() == {}
+    journal.record_end("child", line("child"))
     assert outbox.adopt_orphans() == 0, "its parent lives"
-    journal.close()
+    journal.close_journal()
     os._exit(0)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert outbox.adopt_orphans() == 0, "the child did not end the parent's lock"
 journal._lock.release()
-journal.end("parent", line("parent"))
-print(*(name.queries for name in outbox.ready()))
-journal.settle(journal.pending())
-journal.close()
+journal.record_end("parent", line("parent"))
+print(*(name.queries for name in outbox.ready_segments()))
+journal.mark_settled(journal.pending_queries())
+journal.close_journal()
 """,
             str(tmp_path / "outbox"),
         )
@@ -295,8 +297,8 @@ until, end = os.pipe()
 task = os.fork()
 if not task:
     os.close(end)
-    journal = outbox.journal()
-    journal.end("a", line("a"))
+    journal = outbox.open_journal()
+    journal.record_end("a", line("a"))
     if not os.fork():
         os.read(until, 1)  # does nothing until the test is over
         os._exit(0)
@@ -305,7 +307,7 @@ os.waitpid(task, 0)
 ends = time.monotonic() + 60  # the idle one closes what it inherited, sooner or later
 while not outbox.adopt_orphans() and time.monotonic() < ends:
     time.sleep(0.01)
-assert [name.queries for name in outbox.ready()] == [1]
+assert [name.queries for name in outbox.ready_segments()] == [1]
 """,
             str(tmp_path / "outbox"),
         )
@@ -371,8 +373,8 @@ class TestFolder:
         try:
             leave(outbox, "a")
             outbox.add_dead_letters([RefusedQuery(line("b"), 400, "no")])
-            outbox.state.count(accepted=1)
-            outbox.journal().end("c", line("c"))
+            outbox.state.add_counts(accepted=1)
+            outbox.open_journal().record_end("c", line("c"))
         finally:
             os.umask(before)
         for folder, folders, names in os.walk(outbox.path):
@@ -398,11 +400,11 @@ class TestFolder:
         if through_a_link:
             (tmp_path / "link").symlink_to(theirs)
         outbox = Outbox(tmp_path / "link" if through_a_link else theirs)
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        assert ids(journal.lines()) == ["a"], "it is in memory"
+        assert ids(list(journal.pending_queries().values())) == ["a"], "it is in memory"
         assert list(theirs.iterdir()) == []
-        assert outbox.ready() == []
+        assert outbox.ready_segments() == []
         assert outbox.evict() == outbox.adopt_orphans() == 0
         assert caplog.text.count("12345") == 1
         assert "outbox_path" in caplog.text
@@ -425,7 +427,7 @@ class TestFolder:
         told = python(
             """
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.shipping.shipper import flush, ship
+from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 print(*sorted({"requests", "urllib3", "airflow", "tenacity", "pendulum"} & set(sys.modules)))
 """
         )
@@ -436,28 +438,28 @@ class TestOrphans:
     """What dead processes leave behind."""
 
     def test_of_a_living_process_are_none(self, outbox: Outbox) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
         assert outbox.adopt_orphans() == 0
         assert ids_on_disk(outbox.path, "open") == {"a": 1}
 
     def test_are_made_ready(self, outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
         disk = FailingDisk()
-        journal = Outbox(outbox.path, disk=disk).journal()
+        journal = Outbox(outbox.path, disk=disk).open_journal()
         write(journal, "a", "b")
-        journal.begin("c", line("c", interrupted=True))
+        journal.record_start("c", line("c", interrupted=True))
         disk.kill()
         assert outbox.adopt_orphans() == 3
         assert on_disk(outbox.path)["ready"] == [line("a"), line("b"), line("c", interrupted=True)]
-        assert [name.queries for name in outbox.ready()] == [3]
+        assert [name.queries for name in outbox.ready_segments()] == [3]
         assert "1 statements of process" in caplog.text
         assert outbox.adopt_orphans() == 0
 
     def test_without_queries_are_removed(self, outbox: Outbox) -> None:
         disk = FailingDisk()
-        journal = Outbox(outbox.path, disk=disk).journal()
-        journal.begin("a", line("a", interrupted=True))
-        journal.end("a", None)
+        journal = Outbox(outbox.path, disk=disk).open_journal()
+        journal.record_start("a", line("a", interrupted=True))
+        journal.record_end("a", None)
         disk.kill()
         assert outbox.adopt_orphans() == 0
         assert files(outbox, "open") == files(outbox, "ready") == []
@@ -466,7 +468,7 @@ class TestOrphans:
         leave(outbox, "a")
         disk = FailingDisk()
         dying = Outbox(outbox.path, disk=disk)
-        dying.ready()
+        dying.ready_segments()
         disk.steps_left = 1
         with pytest.raises(Killed):
             dying.add_dead_letters([RefusedQuery(line("b"), 400, "no")])
@@ -480,8 +482,8 @@ class TestOrphans:
         """A shared file system that is mounted without locks must not make the living look dead."""
         disk = FailingDisk()
         with monkeypatch.context() as there:
-            there.setattr("airflow_provider_ryft.outbox.records.this_host", lambda: "elsewhere")
-            write(Outbox(outbox.path, disk=disk).journal(), "a")
+            there.setattr("airflow_provider_ryft.outbox.segment_name.this_host", lambda: "elsewhere")
+            write(Outbox(outbox.path, disk=disk).open_journal(), "a")
         disk.kill()
         assert outbox.adopt_orphans() == 0
         (left,) = files(outbox, "open")
@@ -503,7 +505,7 @@ class TestCaps:
 
     def test_bytes(self, outbox: Outbox) -> None:
         leave(outbox, "a")
-        outbox.max_bytes = 2 * outbox.ready()[0].size
+        outbox.max_bytes = 2 * outbox.ready_segments()[0].size
         leave(outbox, "b")
         leave(outbox, "c")
         assert ids_on_disk(outbox.path, "ready") == {"b": 1, "c": 1}
@@ -559,13 +561,13 @@ class TestFaultsOfTheDisk:
     ) -> None:
         disk = FailingDisk()
         outbox = Outbox(tmp_path / "outbox", disk=disk)
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         for number in range(4):
             disk.refuses_with = reason if number >= after else None
             write(journal, f"q{number}")
-        assert ids(journal.lines()) == ["q0", "q1", "q2", "q3"]
-        journal.settle(journal.pending())
-        assert journal.close() == CloseResult()
+        assert ids(list(journal.pending_queries().values())) == ["q0", "q1", "q2", "q3"]
+        journal.mark_settled(journal.pending_queries())
+        assert journal.close_journal() == CloseResult()
         assert [entry.levelno for entry in caplog.records] == [logging.WARNING]
         assert os.strerror(reason) in outbox.disk_problem
         assert outbox.path in outbox.disk_problem
@@ -574,15 +576,15 @@ class TestFaultsOfTheDisk:
     def test_a_disk_that_recovers_takes_everything(self, tmp_path: Path, reason: int) -> None:
         disk = FailingDisk()
         outbox = Outbox(tmp_path / "outbox", disk=disk)
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        journal.begin("slow", line("slow", interrupted=True))
+        journal.record_start("slow", line("slow", interrupted=True))
         disk.refuses_with = reason
         write(journal, "b")
-        journal.end("slow", line("slow"))
+        journal.record_end("slow", line("slow"))
         disk.refuses_with = None
         write(journal, "c")
-        assert journal.close().kept == 4
+        assert journal.close_journal().kept == 4
         assert on_disk(outbox.path)["ready"] == [line(one) for one in ("a", "slow", "b", "c")]
         assert files(outbox, "open") == []
 
@@ -591,11 +593,11 @@ class TestFaultsOfTheDisk:
     ) -> None:
         disk = FailingDisk()
         outbox = Outbox(tmp_path / "outbox", disk=disk)
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
         disk.refuses_with = errno.ENOSPC
         write(journal, "b", "c")
-        closed = journal.close()
+        closed = journal.close_journal()
         assert (closed.kept, closed.lost) == (1, 2)
         assert "2 queries are lost" in caplog.text
         disk.kill()
@@ -605,41 +607,41 @@ class TestFaultsOfTheDisk:
     def test_memory_has_a_bound_too(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         disk = FailingDisk()
         disk.refuses_with = errno.EROFS
-        journal = Outbox(tmp_path / "outbox", disk=disk).journal()
+        journal = Outbox(tmp_path / "outbox", disk=disk).open_journal()
         for number in range(40):
-            journal.end(f"q{number}", line(f"q{number}", text="x" * (1 << 20)))
-            assert sum(map(len, journal.lines())) < 34 << 20
-        assert ids(journal.lines())[-1] == "q39"
-        assert journal.close().lost == 40
+            journal.record_end(f"q{number}", line(f"q{number}", text="x" * (1 << 20)))
+            assert sum(map(len, list(journal.pending_queries().values()))) < 34 << 20
+        assert ids(list(journal.pending_queries().values()))[-1] == "q39"
+        assert journal.close_journal().lost == 40
         assert "Read-only file system" in caplog.text
         assert len(caplog.records) == 3, "the disk, those that there was no room for, and those at the end"
 
     def test_a_disk_that_refuses_is_not_asked_for_each_statement(self, tmp_path: Path) -> None:
         disk = FailingDisk()
         disk.refuses_with = errno.EROFS
-        journal = Outbox(tmp_path / "outbox", disk=disk).journal()
+        journal = Outbox(tmp_path / "outbox", disk=disk).open_journal()
         write(journal, *(f"q{number}" for number in range(3 * MAX_QUERIES)))
         assert disk.steps < 50
 
     @pytest.mark.parametrize("what", [".", "open", "ready"])
     def test_a_folder_that_vanishes(self, outbox: Outbox, caplog: pytest.LogCaptureFixture, what: str) -> None:
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
         shutil.rmtree(Path(outbox.path, what))
         write(journal, "b")
-        assert ids(journal.lines()) == ["a", "b"]
-        assert journal.close().kept == 2
+        assert ids(list(journal.pending_queries().values())) == ["a", "b"]
+        assert journal.close_journal().kept == 2
         assert on_disk(outbox.path)["ready"] == [line("a"), line("b")]
         assert len(caplog.records) <= 1
 
     def test_a_file_in_the_place_of_the_folder(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "outbox").write_text("")
         outbox = Outbox(tmp_path / "outbox")
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        assert ids(journal.lines()) == ["a"]
-        assert journal.close().lost == 1
-        assert outbox.ready() == []
+        assert ids(list(journal.pending_queries().values())) == ["a"]
+        assert journal.close_journal().lost == 1
+        assert outbox.ready_segments() == []
         assert outbox.evict() == outbox.adopt_orphans() == 0
         assert caplog.text.count("can't be used") == 1
 
@@ -656,20 +658,20 @@ class TestFaultsOfTheDisk:
 
     def test_a_real_disk_that_is_full(self, small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
         outbox = Outbox(small_disk / "outbox")
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         sent = [f"q{number}" for number in range(400)]
         write(journal, *sent)
-        assert ids(journal.lines()) == sent
-        closed = journal.close()
+        assert ids(list(journal.pending_queries().values())) == sent
+        closed = journal.close_journal()
         assert closed.lost > 0
         assert closed.kept + closed.lost == 400
         assert ids_on_disk(outbox.path).total() == closed.kept, "nothing is torn, nothing is said of what it lost"
         assert caplog.text.count("No space left") == 1
-        with outbox.claims() as claims:  # it can be emptied
-            for name in outbox.ready():
-                segment = claims.claim(name)
+        with outbox.open_claims() as claims:  # it can be emptied
+            for name in outbox.ready_segments():
+                segment = claims.claim_segment(name)
                 assert segment is not None
-                claims.settle(segment, list(segment.lines))
+                claims.mark_settled(segment, list(segment.lines))
         assert not ids_on_disk(outbox.path)
 
     def test_a_real_disk_that_becomes_read_only(self, small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -677,12 +679,12 @@ class TestFaultsOfTheDisk:
         leave(outbox, "earlier")
         remount = ["mount", "-o", "remount,ro", small_disk]
         assert subprocess.run(remount, check=False).returncode == 0
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "a")
-        assert ids(journal.lines()) == ["a"]
+        assert ids(list(journal.pending_queries().values())) == ["a"]
         assert outbox.evict() == outbox.adopt_orphans() == 0
-        outbox.state.count(accepted=1)
-        assert journal.close().lost == 1
+        outbox.state.add_counts(accepted=1)
+        assert journal.close_journal().lost == 1
         assert caplog.text.count("Read-only") == 1
 
     @NEEDS_ROOT
@@ -698,12 +700,12 @@ from airflow_provider_ryft.outbox.outbox import Outbox
 os.setgid(65534)
 os.setuid(65534)
 outbox = Outbox(sys.argv[1])
-journal = outbox.journal()
-journal.begin("a", line("a", interrupted=True))
-journal.end("a", line("a"))
-assert journal.lines() == [line("a")]
-assert outbox.ready() == []
-assert journal.close().lost == 1
+journal = outbox.open_journal()
+journal.record_start("a", line("a", interrupted=True))
+journal.record_end("a", line("a"))
+assert list(journal.pending_queries().values()) == [line("a")]
+assert outbox.ready_segments() == []
+assert journal.close_journal().lost == 1
 """,
             os.path.join(open_to_all.name, "outbox"),
         )
@@ -714,9 +716,9 @@ assert journal.close().lost == 1
         told = python(
             """
 import os, resource
-from airflow_provider_ryft.outbox.filesystem import Disk
+from airflow_provider_ryft.outbox.filesystem import FileSystem
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-disk = Disk()
+disk = FileSystem()
 descriptor = disk.create_locked(sys.argv[1])
 disk.append(descriptor, b"x" * 900)
 try:
@@ -735,10 +737,10 @@ print(os.fstat(descriptor).st_size)
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         disk = CannotPublish()
-        journal = Outbox(tmp_path / "outbox", disk=disk).journal()
-        journal.begin("slow", line("slow", interrupted=True))
+        journal = Outbox(tmp_path / "outbox", disk=disk).open_journal()
+        journal.record_start("slow", line("slow", interrupted=True))
         write(journal, *(f"q{number}" for number in range(MAX_QUERIES + 1)))
-        assert len(journal.lines()) == MAX_QUERIES + 1
+        assert len(list(journal.pending_queries().values())) == MAX_QUERIES + 1
         disk.kill()
         assert Outbox(tmp_path / "outbox").adopt_orphans() == MAX_QUERIES + 2
         assert set(ids_on_disk(tmp_path / "outbox", "ready").values()) == {1}
@@ -751,12 +753,12 @@ class TestPeople:
         assert outbox.stats().ready.files == 0
         leave(outbox, "a", "b")
         leave(outbox, "c")
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         write(journal, "d")
-        journal.begin("e", line("e", interrupted=True))
+        journal.record_start("e", line("e", interrupted=True))
         outbox.add_dead_letters([RefusedQuery(line("f"), 400, "no")])
-        with outbox.claims() as claims:
-            assert claims.claim(outbox.ready()[0])
+        with outbox.open_claims() as claims:
+            assert claims.claim_segment(outbox.ready_segments()[0])
             stats = outbox.stats()
         counted = {place: getattr(stats, place) for place in ("running", "ready", "claimed", "dead")}
         assert {place: (one.files, one.queries) for place, one in counted.items()} == {
@@ -810,31 +812,31 @@ class TestClaims:
 
     def test_a_segment_is_with_one_sender_only(self, outbox: Outbox) -> None:
         leave(outbox, "a")
-        (name,) = outbox.ready()
-        with outbox.claims() as ours, outbox.claims() as theirs:
-            assert ours.claim(name) is not None
-            assert outbox.ready() == []
-            assert theirs.claim(name) is None
+        (name,) = outbox.ready_segments()
+        with outbox.open_claims() as ours, outbox.open_claims() as theirs:
+            assert ours.claim_segment(name) is not None
+            assert outbox.ready_segments() == []
+            assert theirs.claim_segment(name) is None
             assert outbox.adopt_orphans() == 0
-        assert outbox.ready() == [name]
+        assert outbox.ready_segments() == [name]
 
     def test_what_was_settled_is_not_given_back(self, outbox: Outbox) -> None:
         leave(outbox, "a", "b", "c")
-        with outbox.claims() as claims:
-            segment = claims.claim(outbox.ready()[0])
+        with outbox.open_claims() as claims:
+            segment = claims.claim_segment(outbox.ready_segments()[0])
             assert segment is not None
-            claims.settle(segment, list(segment.lines)[:2])
+            claims.mark_settled(segment, list(segment.lines)[:2])
         assert on_disk(outbox.path)["ready"] == [line("c")]
-        (name,) = outbox.ready()
+        (name,) = outbox.ready_segments()
         assert name.queries == 1
         assert name.size == files(outbox, "ready")[0].stat().st_size
 
     def test_a_segment_that_was_evicted_meanwhile(self, outbox: Outbox) -> None:
         leave(outbox, "a")
-        (name,) = outbox.ready()
+        (name,) = outbox.ready_segments()
         outbox.purge("ready")
-        with outbox.claims() as claims:
-            assert claims.claim(name) is None
+        with outbox.open_claims() as claims:
+            assert claims.claim_segment(name) is None
 
     def test_a_segment_that_is_evicted_while_it_is_claimed(self, tmp_path: Path) -> None:
         class Evicting(FileSystem):
@@ -846,8 +848,8 @@ class TestClaims:
 
         outbox = Outbox(tmp_path / "outbox", disk=Evicting())
         leave(outbox, "a")
-        with outbox.claims() as claims:
-            assert claims.claim(outbox.ready()[0]) is None
+        with outbox.open_claims() as claims:
+            assert claims.claim_segment(outbox.ready_segments()[0]) is None
 
     def test_a_lock_on_a_file_that_lost_its_name_is_none(
         self, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -868,16 +870,16 @@ class TestClaims:
         leave(outbox, "a")
         (file,) = files(outbox, "ready")
         file.write_bytes(b"")
-        with outbox.claims() as claims:
-            assert claims.claim(outbox.ready()[0]) is None
+        with outbox.open_claims() as claims:
+            assert claims.claim_segment(outbox.ready_segments()[0]) is None
         assert files(outbox, "ready") == files(outbox, "claimed") == []
 
     def test_damage_is_counted(self, outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
         leave(outbox, "a", "b")
         (file,) = files(outbox, "ready")
         file.write_bytes(file.read_bytes().replace(b'["end"', b'["enx"', 1))
-        with outbox.claims() as claims:
-            segment = claims.claim(outbox.ready()[0])
+        with outbox.open_claims() as claims:
+            segment = claims.claim_segment(outbox.ready_segments()[0])
             assert segment is not None
         assert outbox.stats().state.counters == {"damaged": 1}
         assert "1 queries in Ryft's outbox" in caplog.text

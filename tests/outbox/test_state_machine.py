@@ -120,7 +120,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def start_task(self) -> None:
         disk = FailingDisk()
         outbox = Outbox(self.path, disk=disk, clock=self.clock, patience=0.0, max_age=FOR_EVER)
-        self.processes.append(Process(disk, outbox, outbox.journal()))
+        self.processes.append(Process(disk, outbox, outbox.open_journal()))
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(3, odds=8))
     def begin(self, which: int, kill: int | None) -> None:
@@ -129,7 +129,7 @@ class OutboxMachine(RuleBasedStateMachine):
         query_id = f"q{self.count}"
         self.begun.add(query_id)
         with self.mortal(process, kill):
-            process.journal.begin(query_id, line(query_id, interrupted=True))
+            process.journal.record_start(query_id, line(query_id, interrupted=True))
             process.running.append(query_id)
 
     @rule(which=st.integers(0, 3), count=st.integers(1, 6))
@@ -156,7 +156,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.maybe.add(query_id)
         with self.mortal(process, kill):
             written = line(query_id, text=POISON if poison else "SELECT 1") if reported else None
-            process.journal.end(query_id, written)
+            process.journal.record_end(query_id, written)
             self.maybe.discard(query_id)
             if not reported:
                 self.begun.discard(query_id)
@@ -183,7 +183,7 @@ class OutboxMachine(RuleBasedStateMachine):
         process = self.process(which)
         with self.mortal(process, kill):
             before = self.safe()
-            self.closed(process, before, process.journal.close().lost)
+            self.closed(process, before, process.journal.close_journal().lost)
 
     @rule(
         which=st.integers(0, 3),
@@ -202,10 +202,10 @@ class OutboxMachine(RuleBasedStateMachine):
         """A sender takes segments, and is slow."""
         process = self.process(which)
         with self.mortal(process, kill):
-            process.claims = process.claims or process.outbox.claims()
-            for name in process.outbox.ready()[:2]:
+            process.claims = process.claims or process.outbox.open_claims()
+            for name in process.outbox.ready_segments()[:2]:
                 try:
-                    segment = process.claims.claim(name)
+                    segment = process.claims.claim_segment(name)
                 except OSError:
                     return
                 if segment:
@@ -228,7 +228,7 @@ class OutboxMachine(RuleBasedStateMachine):
                     client.push_lines([first])
                 self.uncounted += 1
                 with self.may_fail():
-                    claims.settle(segment, [number])
+                    claims.mark_settled(segment, [number])
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(20, odds=3))
     def adopt(self, which: int, kill: int | None) -> None:
@@ -308,9 +308,9 @@ class OutboxMachine(RuleBasedStateMachine):
         self.sandbox.faults.set(Fault(refuse=POISON))
         outbox = Outbox(self.path, clock=self.clock, max_age=FOR_EVER)
         self.begun.add("good")  # a server that refuses all there is would not be believed
-        journal = outbox.journal()
-        journal.end("good", line("good"))
-        journal.close()
+        journal = outbox.open_journal()
+        journal.record_end("good", line("good"))
+        journal.close_journal()
         shipped = ship_outbox(outbox, self.client, deadline=30, force=True)
         assert shipped.problem == ""
         assert [list((self.path / place).iterdir()) for place in ("open", "ready", "claimed")] == [[], [], []]
@@ -342,7 +342,7 @@ class OutboxMachine(RuleBasedStateMachine):
         found = set(ids_on_disk(self.path))
         found |= {record["queryId"] for record in self.sandbox.records()}
         for process in self.processes:
-            found |= set(ids(process.journal.lines()))
+            found |= set(ids(list(process.journal.pending_queries().values())))
         return found
 
     def closed(self, process: Process, before: set[str], lost: int) -> None:

@@ -43,10 +43,11 @@ def outcomes(peer: Path, home: Path, *plugins: str) -> tuple[dict[str, str], str
     """Run the peer's tests of its hooks; return each test's outcome, and all that was printed."""
     options = "--noconftest --continue-on-collection-errors -q -rA --tb=no -W ignore -o addopts= --rootdir=."
     loaded = [option for plugin in ("no:cacheprovider", "stand_ins", *plugins) for option in ("-p", plugin)]
+    path = os.pathsep.join([str(HERE), str(peer), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options.split(), *loaded, "unit/common/sql/hooks"],
         cwd=peer / "tests",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(peer)]), "AIRFLOW_HOME": str(home)},
+        env={**os.environ, "PYTHONPATH": path, "AIRFLOW_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,207 +1,25 @@
-"""Catalog, schema and user by connection type: what each provider's own hook would send."""
+"""Where a statement ran, as its connection, its hook and the options say."""
 
 from __future__ import annotations
 
-import json
-from types import MappingProxyType, SimpleNamespace
+import gc
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_ryft.query_builder.connection_context import (
-    ConnectionContext,
-    DeclaredConnection,
-    apply_overrides,
-    connection_context,
-    sql_dialect,
-)
+from airflow_provider_ryft.capture.statement import DeclaredConnection
+from airflow_provider_ryft.query_builder.connection_context import apply_overrides, connection_context, sql_dialect
+from airflow_provider_ryft.query_builder.connection_rules import ConnectionContext
+from support.built_queries import connection, make_statement, query_builder
 
-KEY = {"project_id": "from-key", "client_email": "etl@from-key.iam.gserviceaccount.com", "private_key": "s3cret"}
-
-
-def connection(conn_type: str, **parts: Any) -> Any:
-    from airflow.providers.common.compat.sdk import Connection
-
-    parts.setdefault("login", "bob")
-    extra = parts.pop("extra", None)
-    return Connection(conn_id="c", conn_type=conn_type, password="s3cret", extra=extra and json.dumps(extra), **parts)
-
-
-CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], ConnectionContext]] = [
-    ("postgres", "schema is the database", {"schema": "lake"}, {}, ConnectionContext("lake", None, "bob")),
-    ("postgres", "hook's database", {"schema": "lake"}, {"database": "other"}, ConnectionContext("other", None, "bob")),
-    ("redshift", "schema is the database", {"schema": "dev"}, {}, ConnectionContext("dev", None, "bob")),
-    (
-        "redshift",
-        "extra",
-        {"schema": "dev", "extra": {"database": "x", "user": "u"}},
-        {},
-        ConnectionContext("x", None, "u"),
-    ),
-    ("redshift", "IAM", {"extra": {"iam": True, "db_user": "etl"}}, {}, ConnectionContext(None, None, "etl")),
-    (
-        "redshift",
-        "IAM's user",
-        {"extra": {"iam": True, "db_user": "etl", "user": "u"}},
-        {},
-        ConnectionContext(None, None, "u"),
-    ),
-    ("redshift", "IAM without one", {"extra": {"iam": True}}, {}, ConnectionContext(None, None, "bob")),
-    ("redshift", "no IAM", {"extra": {"db_user": "etl"}}, {}, ConnectionContext(None, None, "bob")),
-    (
-        "redshift",
-        "a role's user",
-        {"extra": {"iam": True, "is_serverless": True}},
-        {},
-        ConnectionContext(None, None, None),
-    ),
-    ("vertica", "schema is the database", {"schema": "dev"}, {}, ConnectionContext("dev", None, "bob")),
-    ("mysql", "a database is a schema", {"schema": "shop"}, {}, ConnectionContext(None, "shop", "bob")),
-    ("mysql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, ConnectionContext(None, "other", "bob")),
-    ("mssql", "schema is the database", {"schema": "shop"}, {}, ConnectionContext("shop", None, "bob")),
-    ("mssql", "hook's schema", {"schema": "shop"}, {"schema": "other"}, ConnectionContext("other", None, "bob")),
-    ("odbc", "hook's database", {"schema": "shop"}, {"_database": "other"}, ConnectionContext("other", None, "bob")),
-    ("jdbc", "schema", {"schema": "shop"}, {}, ConnectionContext("shop", None, "bob")),
-    ("trino", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, ConnectionContext("lake", "gold", "bob")),
-    ("trino", "hook's default", {}, {}, ConnectionContext("hive", None, "bob")),
-    ("trino", "not the hook's schema", {"schema": "gold"}, {"schema": "x"}, ConnectionContext("hive", "gold", "bob")),
-    ("presto", "extra", {"schema": "gold", "extra": {"catalog": "lake"}}, {}, ConnectionContext("lake", "gold", "bob")),
-    ("snowflake", "extra", {"schema": "S", "extra": {"database": "D"}}, {}, ConnectionContext("D", "S", "bob")),
-    ("snowflake", "old extra", {"extra": {"extra__snowflake__database": "D"}}, {}, ConnectionContext("D", None, "bob")),
-    ("snowflake", "hook", {"schema": "S"}, {"database": "D", "schema": "T"}, ConnectionContext("D", "T", "bob")),
-    ("snowflake", "client id", {"extra": {"authenticator": "oauth"}}, {}, ConnectionContext(None, None, None)),
-    ("databricks", "default schema", {}, {}, ConnectionContext(None, "default", "bob")),
-    ("databricks", "extra", {"extra": {"catalog": "c", "schema": "s"}}, {}, ConnectionContext("c", "s", "bob")),
-    (
-        "databricks",
-        "hook",
-        {"extra": {"catalog": "c"}},
-        {"catalog": "d", "schema": "t"},
-        ConnectionContext("d", "t", "bob"),
-    ),
-    ("databricks", "a token is no user", {"login": "token"}, {}, ConnectionContext(None, "default", None)),
-    (
-        "athena",
-        "defaults, and no access key",
-        {"login": "AKIA"},
-        {},
-        ConnectionContext("AwsDataCatalog", "default", None),
-    ),
-    ("athena", "extra", {"schema": "s", "extra": {"catalog": "c"}}, {}, ConnectionContext("c", "s", None)),
-    ("aws", "no access key", {"login": "AKIA"}, {}, ConnectionContext("AwsDataCatalog", "default", None)),
-    ("google_cloud_platform", "extra", {"extra": {"project": "p"}}, {}, ConnectionContext("p", None, None)),
-    (
-        "gcpbigquery",
-        "key",
-        {"extra": {"keyfile_dict": json.dumps(KEY)}},
-        {},
-        ConnectionContext("from-key", None, KEY["client_email"]),
-    ),
-    (
-        "gcpbigquery",
-        "key as object",
-        {"extra": {"keyfile_dict": KEY}},
-        {},
-        ConnectionContext("from-key", None, KEY["client_email"]),
-    ),
-    ("gcpbigquery", "bad key", {"extra": {"keyfile_dict": "{"}}, {}, ConnectionContext(None, None, None)),
-    ("gcpbigquery", "hook's own", {}, {"_cached_project_id": "found"}, ConnectionContext("found", None, None)),
-    ("gcpbigquery", "impersonated", {}, {"impersonation_chain": "a@p"}, ConnectionContext(None, None, "a@p")),
-    ("gcpspanner", "extra", {"extra": {"database_id": "d"}}, {}, ConnectionContext("d", None, None)),
-    ("oracle", "schema is the service", {"schema": "XE"}, {}, ConnectionContext("XE", "XE", "bob")),
-    ("oracle", "service", {"schema": "s", "extra": {"service_name": "XE"}}, {}, ConnectionContext("XE", "s", "bob")),
-    ("oracle", "sid", {"schema": "s", "extra": {"sid": "XE"}}, {}, ConnectionContext("XE", None, "bob")),
-    ("hiveserver2", "default", {}, {}, ConnectionContext(None, "default", "bob")),
-    ("hive_cli", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
-    ("impala", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
-    ("drill", "plugin", {"extra": {"storage_plugin": "s3"}}, {}, ConnectionContext(None, "s3", "bob")),
-    ("druid", "schema is a scheme", {"schema": "https"}, {}, ConnectionContext("druid", "druid", "bob")),
-    ("pinot", "schema is a scheme", {"schema": "https"}, {}, ConnectionContext(None, None, "bob")),
-    ("exasol", "hook's schema", {"schema": "s"}, {"schema": "t"}, ConnectionContext(None, "t", "bob")),
-    ("teradata", "user's own", {}, {}, ConnectionContext(None, "bob", "bob")),
-    ("teradata", "schema", {"schema": "s", "login": None}, {}, ConnectionContext(None, "s", "dbc")),
-    ("clickhouse", "defaults", {"login": None}, {}, ConnectionContext(None, "default", "default")),
-    ("clickhouse", "hook", {"schema": "s"}, {"_database": "d"}, ConnectionContext(None, "d", "bob")),
-    ("duckdb", "file", {"host": "/data/lake.duckdb"}, {}, ConnectionContext("lake", "main", None)),
-    ("duckdb", "memory", {"host": ":memory:"}, {}, ConnectionContext("memory", "main", None)),
-    ("duckdb", "MotherDuck", {"schema": "md"}, {}, ConnectionContext("md", "main", None)),
-    ("duckdb_aws", "nothing", {}, {}, ConnectionContext("memory", "main", None)),
-    ("sqlite", "no user", {"host": "/data/x.db"}, {}, ConnectionContext(None, "main", None)),
-    ("spark_sql", "nothing", {"schema": "s"}, {}, ConnectionContext()),
-    ("spark", "nothing", {}, {}, ConnectionContext()),
-    ("generic", "schema", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
-    ("homegrown", "unknown type", {"schema": "s"}, {}, ConnectionContext(None, "s", "bob")),
-    ("postgres", "empty fields", {"schema": "", "login": " "}, {}, ConnectionContext()),
-]
-
-
-@pytest.mark.parametrize(
-    ("conn_type", "parts", "hook", "expected"),
-    [(case[0], *case[2:]) for case in CASES],
-    ids=[f"{case[0]}-{case[1]}" for case in CASES],
-)
-def test_place(conn_type: str, parts: dict[str, Any], hook: dict[str, Any], expected: ConnectionContext) -> None:
-    """A connection says where its statements run, as its hook uses it."""
-    assert connection_context(connection(conn_type, **parts), SimpleNamespace(**hook)) == expected
-
-
-def test_every_type_has_a_test() -> None:
-    """A rule that is added is tested, too."""
-    from airflow_provider_ryft.query_builder import connection_context
-
-    assert set(connection_context._RULES) - {case[0] for case in CASES} == {
-        "elasticsearch",
-        "gcpcloudsqldb",
-        "spark_connect",
-        "spark_jdbc",
-    }
-
-
-@pytest.mark.parametrize("conn_type", sorted({case[0] for case in CASES}))
-def test_no_password_is_read(conn_type: str) -> None:
-    """No rule touches a password, nor runs code of the hook, which could ask the engine or a cloud."""
-
-    class Hook:
-        conn_type = None
-
-        def __getattr__(self, name: str) -> Any:
-            raise AssertionError(f"{name} was asked for")
-
-    class Guarded:
-        conn_id = "c"
-        login = host = schema = "x"
-        extra_dejson = MappingProxyType({"catalog": "x"})
-
-        @property
-        def password(self) -> str:
-            raise AssertionError("the password was read")
-
-        extra = get_uri = password
-
-    guarded: Any = Guarded()
-    guarded.conn_type = conn_type
-    assert "s3cret" not in str(connection_context(guarded, Hook()))
-
-
-def test_trino_user_may_be_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With ``impersonate_as_owner`` Trino's hook takes the user from where Airflow put the DAG's owner."""
-    impersonating = connection("trino", extra={"impersonate_as_owner": True})
-    assert connection_context(impersonating, None).user == "bob"
-    monkeypatch.setenv("AIRFLOW_CTX_DAG_OWNER", "alice")
-    assert connection_context(impersonating, None).user == "alice"
-    assert connection_context(connection("trino"), None).user == "bob"
+pytestmark = pytest.mark.usefixtures("mask_secret")
 
 
 def test_no_connection_is_nowhere() -> None:
     """A hook without a connection says nothing."""
     assert connection_context(None, None) == ConnectionContext()
     assert sql_dialect(None, None) is None
-
-
-def test_odd_values_are_left_out() -> None:
-    """What is neither text nor number is no name."""
-    odd = SimpleNamespace(conn_type="postgres", login=["bob"], schema=7, extra_dejson="not a mapping")
-    assert connection_context(odd, None) == ConnectionContext("7", None, None)
 
 
 def test_the_dialect_is_the_connections_type_if_it_is_known() -> None:
@@ -235,21 +53,6 @@ def test_contexts_go_before_what_was_found() -> None:
     assert apply_overrides(found, {}, "prod", "trino") == found
 
 
-@pytest.mark.parametrize("extra", [{}, {"database": "other"}, {"user": "alice"}, {"database": "o", "user": "a"}])
-def test_redshift_is_told_what_its_hook_tells_the_driver(
-    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
-) -> None:
-    """The hook passes the whole extra to the driver, over what it took from the connection's fields."""
-    hooks = pytest.importorskip("airflow.providers.amazon.aws.hooks.redshift_sql")
-    told: dict[str, Any] = {}
-    monkeypatch.setattr(hooks.redshift_connector, "connect", lambda **options: told.update(options))
-    held = connection("redshift", schema="dev", host="nowhere", extra=extra)
-    hook = hooks.RedshiftSQLHook()
-    monkeypatch.setattr(hook, "get_connection", lambda _id: held)
-    hook.get_conn()
-    assert connection_context(held, hook) == ConnectionContext(told["database"], None, told["user"])
-
-
 def test_a_real_hook_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """The attributes that are read from a hook are the ones that the provider's hook has."""
     hooks = pytest.importorskip("airflow.providers.postgres.hooks.postgres")
@@ -259,3 +62,124 @@ def test_a_real_hook_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None
     assert sql_dialect(hook.connection, hook) == "postgres"
     hook = hooks.PostgresHook(postgres_conn_id="pg", database="other")
     assert connection_context(hook.connection, hook) == ConnectionContext("other", None, "bob")
+
+
+def test_an_operators_statement() -> None:
+    """What an operator declares of its connection is reported as if it was one."""
+    query = query_builder(contexts={"athena": {"catalog": "lake"}}).query(
+        make_statement(
+            conn_id="aws", connection=DeclaredConnection(conn_type="athena", catalog="AwsDataCatalog", schema="gold")
+        )
+    )
+    assert (query.context.catalog, query.context.schema) == ("lake", "gold")
+    assert query.tags[-2:] == ("conn_id:aws", "conn_type:athena")
+
+
+def test_contexts_by_id_go_before_those_by_type() -> None:
+    """The name that Ryft knows a catalog by is given in the options."""
+    contexts = {"trino": {"catalog": "by-type", "user": None}, "lake": {"catalog": "by-id"}}
+    query = query_builder(contexts=contexts).query(
+        make_statement(conn_id="lake", connection=connection(login="bob", schema="gold"))
+    )
+    assert (query.context.catalog, query.context.schema, query.context.user) == ("by-id", "gold", None)
+
+
+def test_a_statement_may_name_its_schema() -> None:
+    """A hook that uses another schema for one statement is reported with that one; ``contexts`` overrides it."""
+    held, hook = connection("hiveserver2", schema="sales"), SimpleNamespace()
+    builder = query_builder()
+    for schema, expected in (("other", "other"), (None, "sales"), ("third", "third"), (" ", "sales")) * 2:
+        statement = make_statement(conn_id="hive", connection=held, hook=hook, schema=schema)
+        assert builder.query(statement).context.schema == expected
+        assert builder.interrupted(statement).context.schema == expected
+    statement = make_statement(conn_id="hive", connection=held, schema="other")
+    assert query_builder(contexts={"hive": {"schema": "lake"}}).query(statement).context.schema == "lake"
+
+
+def test_a_schema_that_is_named_late_is_reported() -> None:
+    """What was read at the statement's start is read again then."""
+    builder, statement = query_builder(), make_statement(connection=connection("hiveserver2", schema="sales"))
+    assert builder.interrupted(statement).context.schema == "sales"
+    statement.schema = "other"
+    assert builder.query(statement).context.schema == "other"
+
+
+def test_contexts_need_no_connection() -> None:
+    """A statement without a connection has the context of its connection's id."""
+    query = query_builder(contexts={"lake": {"catalog": "iceberg"}}).query(make_statement(conn_id="lake"))
+    assert query.context.catalog == "iceberg"
+    assert "conn_id:lake" in query.tags
+
+
+def test_a_connection_that_fails_is_left_out_and_counted() -> None:
+    """A connection whose extra cannot be read says nothing, and the statement is reported."""
+
+    class Broken:
+        conn_type = "trino"
+        login = "bob"
+
+        @property
+        def extra_dejson(self) -> dict[str, Any]:
+            raise ValueError("private")
+
+    builder = query_builder(contexts={"lake": {"catalog": "iceberg"}})
+    query = builder.query(make_statement(conn_id="lake", connection=Broken()))
+    assert query.context.catalog == "iceberg"
+    assert query.context.user is None
+    assert query.tags[-2:] == ("conn_id:lake", "conn_type:trino")
+    assert builder.omitted_parts == {"context": 1}
+
+
+def test_a_connection_is_read_once() -> None:
+    """A thousand statements of one hook cost one look at its connection; another hook is looked at again."""
+
+    class Counted:
+        conn_type = "trino"
+        login = schema = None
+        looks = 0
+
+        @property
+        def extra_dejson(self) -> dict[str, Any]:
+            Counted.looks += 1
+            return {"catalog": "iceberg"}
+
+    class Hook:
+        pass
+
+    held, hook, builder = Counted(), Hook(), query_builder()
+    for _ in range(1_000):
+        assert builder.query(make_statement(conn_id="lake", connection=held, hook=hook)).context.catalog == "iceberg"
+    assert Counted.looks == 1
+    builder.query(make_statement(conn_id="lake", connection=held, hook=Hook()))
+    assert Counted.looks == 2
+
+
+def test_two_hooks_of_one_connection_are_kept_apart() -> None:
+    """A hook that uses another database than its connection's is reported with that one."""
+    held = connection("postgres", schema="lake")
+    hooks = [SimpleNamespace(database=None), SimpleNamespace(database="other")]
+    builder = query_builder()
+    for _ in range(3):
+        catalogs = [
+            builder.query(make_statement(conn_id="pg", connection=held, hook=hook)).context.catalog for hook in hooks
+        ]
+        assert catalogs == ["lake", "other"]
+
+
+def test_no_hook_is_kept_alive() -> None:
+    """A hook holds connections to an engine; building its queries does not keep it."""
+
+    class Hook:
+        alive = 0
+
+        def __init__(self) -> None:
+            Hook.alive += 1
+
+        def __del__(self) -> None:
+            Hook.alive -= 1
+
+    builder = query_builder()
+    builder.query(make_statement(conn_id="lake", hook=Hook()))
+    gc.collect()
+    assert Hook.alive == 0
+    builder.query(make_statement(conn_id="lake"))

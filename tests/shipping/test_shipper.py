@@ -64,15 +64,15 @@ def forbidden() -> IngestClient:
 
 
 def journal_of(outbox: Outbox, *query_ids: str, text: str = "SELECT 1") -> Journal:
-    journal = outbox.journal()
+    journal = outbox.open_journal()
     for one in query_ids:
-        journal.begin(one, line(one, interrupted=True))
-        journal.end(one, line(one, text=text))
+        journal.record_start(one, line(one, interrupted=True))
+        journal.record_end(one, line(one, text=text))
     return journal
 
 
 def leave(outbox: Outbox, *query_ids: str, text: str = "SELECT 1") -> None:
-    assert journal_of(outbox, *query_ids, text=text).close().kept == len(query_ids)
+    assert journal_of(outbox, *query_ids, text=text).close_journal().kept == len(query_ids)
 
 
 def received(sandbox: Sandbox) -> list[str]:
@@ -108,7 +108,7 @@ class TestShip:
     def test_orphans_too(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         disk = FailingDisk()
         journal = journal_of(Outbox(outbox.path, disk=disk), "a")
-        journal.begin("b", line("b", interrupted=True))
+        journal.record_start("b", line("b", interrupted=True))
         disk.kill()
         assert ship_outbox(outbox, connect, deadline=5).accepted == 2
         assert [(one["queryId"], one["queryState"]) for one in sandbox.records()] == [
@@ -188,7 +188,7 @@ class TestShip:
         leave(outbox, "a")
         disk = FailingDisk()
         failing = Outbox(outbox.path, disk=disk)
-        failing.ready()
+        failing.ready_segments()
         disk.refuses_with = 30
         shipped = ship_outbox(failing, connect, deadline=5)
         assert shipped.accepted == 0
@@ -211,7 +211,7 @@ class TestAnswers:
         sandbox.faults.set()
         clock.now += 61
         assert ship_outbox(outbox, connect, deadline=5).accepted == 1
-        assert outbox.stats().opens_in == 0
+        assert outbox.stats().remaining_pause == 0
 
     def test_a_wish_of_hours_is_not_granted(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect, clock: Clock
@@ -219,7 +219,7 @@ class TestAnswers:
         leave(outbox, "a")
         sandbox.faults.set(Fault(status=429, retry_after="86400", times=1))
         ship_outbox(outbox, connect, deadline=5)
-        assert outbox.stats().opens_in == pytest.approx(900, abs=1)
+        assert outbox.stats().remaining_pause == pytest.approx(900, abs=1)
         clock.now += 901
         assert ship_outbox(outbox, connect, deadline=5).accepted == 1
 
@@ -305,7 +305,7 @@ class TestAnswers:
         shipped = ship_outbox(outbox, connect, deadline=3)
         assert "did not answer" in shipped.problem
         assert ids_on_disk(outbox.path, "ready") == {"a": 1}
-        assert outbox.state.read().breaker.failures == 1
+        assert outbox.state.read_state().breaker.failures == 1
 
     def test_no_answer_in_too_little_time_is_not_held_against_the_server(
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect
@@ -313,7 +313,7 @@ class TestAnswers:
         leave(outbox, "a")
         sandbox.faults.set(Fault(hang=True))
         assert ship_outbox(outbox, connect, deadline=1.1).requests == 1
-        assert outbox.state.read().breaker.failures == 0
+        assert outbox.state.read_state().breaker.failures == 0
 
     @pytest.mark.parametrize("error", [ConfigurationError("The token is empty."), RuntimeError("s3cret of a backend")])
     def test_no_client(self, outbox: Outbox, error: Exception) -> None:
@@ -364,7 +364,7 @@ class TestDoubt:
         assert shipped.refused == shipped.accepted == 0
         assert "Nothing was dropped" in shipped.problem
         assert len(ids_on_disk(outbox.path, "ready")) == 6
-        assert outbox.state.read().breaker.failures == 1
+        assert outbox.state.read_state().breaker.failures == 1
 
     def test_bad_queries_at_the_head_do_not_hold_up_the_others(
         self, outbox: Outbox, sandbox: Sandbox, token: str
@@ -387,7 +387,7 @@ class TestFlush:
     def test_without_queries_does_nothing(self, outbox: Outbox) -> None:
         leave(outbox, "earlier")
         before = sorted(Path(outbox.path).rglob("*"))
-        assert flush_journal(outbox, outbox.journal(), forbidden, deadline=5).accepted == 0
+        assert flush_journal(outbox, outbox.open_journal(), forbidden, deadline=5).accepted == 0
         assert sorted(Path(outbox.path).rglob("*")) == before
 
     def test_delivers_in_one_request_and_leaves_no_file(
@@ -417,14 +417,14 @@ class TestFlush:
         self, outbox: Outbox, sandbox: Sandbox, connect: Connect
     ) -> None:
         journal = journal_of(outbox, *(f"q{number}" for number in range(1_000)))
-        assert journal.lines() == []
+        assert journal.pending_queries() == {}
         shipped = flush_journal(outbox, journal, connect, deadline=20, leftovers=20)
         assert (shipped.accepted, shipped.kept) == (1_000, 0)
         assert len(set(received(sandbox))) == 1_000
 
     def test_what_still_runs_is_kept_as_interrupted(self, outbox: Outbox, sandbox: Sandbox, connect: Connect) -> None:
         journal = journal_of(outbox, "a")
-        journal.begin("b", line("b", interrupted=True))
+        journal.record_start("b", line("b", interrupted=True))
         assert flush_journal(outbox, journal, connect, deadline=5).accepted == 2
         assert [one["queryState"] for one in sandbox.records()] == ["FINISHED", "FAILED"]
 
@@ -532,12 +532,12 @@ def test_a_hundred_thousand_queries_of_an_outage_are_sent_with_flat_memory(tmp_p
     template = line("NUMBER", text=text).replace(b"NUMBER", b"%06d")
     length = 0
     for task in range(400):
-        journal = outbox.journal()
+        journal = outbox.open_journal()
         for number in range(task * 250, task * 250 + 250):
             query = template % number
             length += len(query)
-            journal.end(str(number), query)
-        journal.close()
+            journal.record_end(str(number), query)
+        journal.close_journal()
     with Sandbox() as sandbox:
         script = [sys.executable, "-c", OUTAGE, str(TESTS), outbox.path, sandbox.url]
         told = subprocess.run(script, capture_output=True, text=True, check=True)

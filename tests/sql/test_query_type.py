@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from airflow_provider_ryft.ingest.query import QueryType
-from airflow_provider_ryft.sql import query_type as module, tokenizer
+from airflow_provider_ryft.sql import dialects, query_type as module, tokenizer
+from airflow_provider_ryft.sql.dialects import possible_rules
 from airflow_provider_ryft.sql.first_word import settled_by_first_word
 from airflow_provider_ryft.sql.masking import mask_literals
 from airflow_provider_ryft.sql.query_type import query_type
 from airflow_provider_ryft.sql.statement_rules import type_of
-from airflow_provider_ryft.sql.tokenizer import possible_rules
 from support.services import require
 
 SELECT, EXPLAIN, DESCRIBE, INSERT = QueryType.SELECT, QueryType.EXPLAIN, QueryType.DESCRIBE, QueryType.INSERT
@@ -442,7 +442,7 @@ def test_a_glance_sees_what_a_reading_sees(sql: str, dialect: str) -> None:
 def test_the_most_frequent_statements_need_no_reading(
     monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, kind: QueryType
 ) -> None:
-    monkeypatch.setattr(tokenizer, "readings", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(dialects, "possible_rules", lambda *_: pytest.fail("it was read"))
     assert query_type(sql, dialect) is kind
 
 

@@ -114,5 +114,5 @@ def _through_step(name: str) -> Any:
 
 
 _NAMES = ("make_folder", "make_private", "create_locked", "lock", "append", "sync", "close", "replace", "publish")
-for _name in (*_NAMES, "claim", "remove", "names", "read", "sync_file", "sync_folder"):
+for _name in (*_NAMES, "move_if_there", "remove", "names", "read", "sync_file", "sync_folder"):
     setattr(FailingDisk, _name, _through_step(_name))

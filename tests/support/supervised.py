@@ -1,8 +1,9 @@
 """Runs tasks as a worker does: a real supervisor, and a task process that it forks. A script for an Airflow home.
 
-``python supervised.py '[{"dag_id": "d", "task_id": "t"}]'`` prints, as its last line, a JSON list of what became of
-each task. Each may also have a ``run_id``, ``try_number``, ``map_index``, ``max_tries``, ``should_retry`` and
-``next_method``. On Airflow 3 the API server is a stub, and there is no database; on 2.11 the database is a real one.
+Each line of the standard input is a JSON list of tasks such as ``[{"dag_id": "d", "task_id": "t"}]``, which is answered
+with a line that begins with ``OUTCOME``: a JSON list of the tasks' exit codes and states. Each task may also have a
+``run_id``, ``try_number``, ``map_index``, ``max_tries``, ``should_retry``, ``next_method``, and an ``environment`` of
+its own. On Airflow 3 the API server is a stub, and there is no database; on 2.11 the database is a real one.
 """
 
 from __future__ import annotations
@@ -11,19 +12,33 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+OUTCOME = "OUTCOME "
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+DEFAULTS = {
+    "run_id": "r1",
+    "try_number": 1,
+    "map_index": -1,
+    "max_tries": 0,
+    "should_retry": False,
+    "next_method": None,
+}
 
 
-def supervise_3(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Run each task under Airflow 3's supervisor."""
+def supervisor_3() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a function that runs a task under Airflow 3's supervisor."""
+    import airflow.dag_processing.dagbag  # noqa: F401  # or each task would import it
     import httpx
     from airflow.executors import workloads
     from airflow.executors.workloads import BundleInfo
     from airflow.sdk.api.client import Client
-    from airflow.sdk.execution_time.supervisor import supervise_task
+    from airflow.sdk.execution_time import supervisor
+
+    # The option takes whole seconds, and after most ends of a task the supervisor waits for as long.
+    supervisor.MIN_HEARTBEAT_INTERVAL = 0.1  # type: ignore[assignment]
 
     def run(wanted: dict[str, Any]) -> dict[str, Any]:
         states: list[str] = []
@@ -55,7 +70,7 @@ def supervise_3(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             priority_weight=1,
         )
         client = Client(base_url="http://execution-api.invalid", token="", transport=httpx.MockTransport(answer))
-        code = supervise_task(
+        code = supervisor.supervise_task(
             ti=instance,
             bundle_info=BundleInfo(name="dags-folder"),
             dag_rel_path=f"{wanted['dag_id']}.py",
@@ -64,7 +79,7 @@ def supervise_3(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         return {"code": code, "state": states[-1] if states else None}
 
-    return [run(wanted) for wanted in tasks]
+    return run
 
 
 def run_context(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +100,8 @@ def run_context(wanted: dict[str, Any]) -> dict[str, Any]:
     return {"dag_run": run, **{name: wanted[name] for name in ("max_tries", "should_retry", "next_method")}}
 
 
-def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Run each task under Airflow 2.11's LocalTaskJobRunner."""
+def supervisor_2() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a function that runs a task under Airflow 2.11's LocalTaskJobRunner."""
     from airflow.jobs.job import Job
     from airflow.jobs.local_task_job_runner import LocalTaskJobRunner
     from airflow.models import DagBag, DagRun
@@ -121,27 +136,25 @@ def supervise_2(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         instance.refresh_from_db()
         return {"code": runner.task_runner.return_code(timeout=60), "state": instance.state}
 
-    return [run(wanted) for wanted in tasks]
+    return run
 
 
 def main() -> None:
-    """Run the tasks that the command line names."""
-    os.environ.setdefault("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "1")
+    """Run the tasks that the standard input names, until it ends."""
     os.environ.setdefault("AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC", "1")
-    defaults = {
-        "run_id": "r1",
-        "try_number": 1,
-        "map_index": -1,
-        "max_tries": 0,
-        "should_retry": False,
-        "next_method": None,
-    }
-    tasks = [{**defaults, **task} for task in json.loads(sys.argv[1])]
     import airflow
 
-    outcome = supervise_2(tasks) if airflow.__version__.startswith("2.") else supervise_3(tasks)
-    sys.stdout.flush()
-    print("\n" + json.dumps(outcome))
+    run = supervisor_2() if airflow.__version__.startswith("2.") else supervisor_3()
+    environment = dict(os.environ)
+    for line in sys.stdin:
+        outcome = []
+        for task in json.loads(line):
+            os.environ.update(task.pop("environment", {}))
+            outcome.append(run({**DEFAULTS, **task}))
+            os.environ.clear()
+            os.environ.update(environment)
+        sys.stdout.flush()
+        print(f"\n{OUTCOME}{json.dumps(outcome)}", flush=True)
 
 
 if __name__ == "__main__":
