@@ -98,9 +98,7 @@ def explain(answer: Response, base_url: str) -> str:
         return f"There is no Ingest API at {base_url} ({status}). Check the address, its port and its path.{said}"
     if status == 407:
         return f"The proxy before {base_url} wants a login (407). Put it into the proxy's address."
-    return (
-        f"{base_url} answered {status}, which an Ingest API does not. Check the address and what is before it.{said}"
-    )
+    return f"{base_url} answered {status}, which an Ingest API does not. Check the address and what is before it.{said}"
 
 
 def read_response(response: requests.Response, token: str) -> Response:
