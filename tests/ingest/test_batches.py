@@ -143,7 +143,7 @@ def test_lines_that_are_encoded_already_are_sent_as_they_are(sandbox: Sandbox, c
 
 @pytest.mark.parametrize("wrong", [{"queryId": "q-1"}, "SELECT 1", b"{}", None, 7, [query(1)]])
 def test_something_else_than_a_query_is_an_error(sandbox: Sandbox, client: IngestClient, wrong: Any) -> None:
-    """Payloads, text and lists in the place of a query are refused in words, and nothing of their batch is sent."""
+    """Payloads, text and lists in the place of a query are refused, and nothing of their batch is sent."""
     with pytest.raises(InvalidQueryError, match=rf"only a Query can be pushed, not {type(wrong).__name__}"):
         client.push([query(1), wrong])
     assert len(sandbox.requests) == 0

@@ -25,7 +25,7 @@ from support.raw_server import Conversation, RawServer, answer
 
 
 @pytest.mark.parametrize("status", REFUSED)
-def test_a_single_query_that_is_refused_is_told(sandbox: Sandbox, client: IngestClient, status: int) -> None:
+def test_a_single_query_that_is_refused_is_in_the_result(sandbox: Sandbox, client: IngestClient, status: int) -> None:
     """There is nothing to halve: one request, and the refusal is in the result."""
     sandbox.faults.set(Fault(status=status, body="bad tags"))
     result = client.push(queries(1))
@@ -136,21 +136,21 @@ def test_a_server_that_refuses_all_alike_is_not_believed(
 
 
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
         "query {id}: column 4 at byte {number} is unknown",
         "request 7f3a{number:04}-19ee-{number:04}a: no",
         '{{"error": "bad", "queryId": "{id}", "position": {number}, "trace": "9{number}f-aa"}}',
     ],
 )
-def test_ids_and_numbers_do_not_make_refusals_differ(token: str, words: str) -> None:
+def test_ids_and_numbers_do_not_make_refusals_differ(token: str, message: str) -> None:
     """What a server says of each query or request in particular does not hide that it refuses all for the same."""
 
     def talk(conversation: Conversation) -> None:
         while request := conversation.read():
             first = json.loads(request.partition(b"\r\n\r\n")[2])[0]
             number = len(conversation.server.requests)
-            conversation.send(answer("400 Bad", words.format(id=first["queryId"], number=number).encode()))
+            conversation.send(answer("400 Bad", message.format(id=first["queryId"], number=number).encode()))
 
     names = random.Random(7).sample(["a", "e", "is", "no", "unknown", "bad", "q", "x-y", "(", "\\", "7", "ü"], 12)
     with RawServer(talk) as server, IngestClient(token, base_url=server.url) as client:

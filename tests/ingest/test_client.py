@@ -176,7 +176,7 @@ def echoing(status: str) -> Callable[[Conversation], None]:
 
 
 @pytest.mark.parametrize(("kind", "status", "fail"), FAILURES.values(), ids=FAILURES.keys())
-def test_no_error_tells_the_token(
+def test_no_error_shows_the_token(
     token: str, caplog: pytest.LogCaptureFixture, kind: type[RyftError], status: str, fail: Callable[[str, str], None]
 ) -> None:
     """Neither message, repr, pickle and log, nor a traceback with local variables, has the token or a password."""

@@ -65,7 +65,7 @@ UNHURRIED: dict[str, Talk] = {
     "drips a body": _drip_body,
     "drips a body that ends the connection": _drip_last_body,
     "drips chunks": _drip_chunks,
-    "says 100 for ever": _drip_interim,
+    "says 100 without end": _drip_interim,
     "never reads": _never_read,
 }
 

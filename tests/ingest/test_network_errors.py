@@ -13,7 +13,7 @@ from support.raw_server import Conversation, RawServer, answer, keep_answering
 from support.transports import failure
 
 
-def test_nobody_listens(token: str, free_port: int) -> None:
+def test_a_connection_is_refused(token: str, free_port: int) -> None:
     """A refused connection is said to be one."""
     error = failure(f"http://127.0.0.1:{free_port}", token)
     assert (error.kind, str(error)) == ("connection", "the connection failed (Connection refused)")
@@ -29,7 +29,7 @@ def test_the_connection_is_reset(sandbox: Sandbox, token: str, reset: str) -> No
 
 
 def test_the_connection_is_closed_without_an_answer(token: str) -> None:
-    """A server that hangs up in good order, and says nothing, is said to do so."""
+    """A server that closes the connection properly, without an answer, is said to do so."""
 
     def talk(conversation: Conversation) -> None:
         conversation.read()
@@ -71,13 +71,13 @@ def test_the_name_is_unknown(token: str) -> None:
     ],
 )
 def test_the_proxy_cannot_be_used(token: str, free_port: int, address: str) -> None:
-    """A proxy that is not there is told from a server that is not, and its password is not told."""
+    """A missing proxy is not mistaken for a missing server, and its password is not shown."""
     error = failure("https://ryft.invalid", token, proxies={"https": address.format(port=free_port)})
     assert (error.kind, str(error)) == ("proxy", "the proxy could not be used")
 
 
 def test_the_proxy_wants_a_login(token: str) -> None:
-    """The proxy's own status is told."""
+    """The proxy's own status is in the message."""
     with RawServer(keep_answering(answer("407 Proxy Authentication Required"))) as proxy:
         address = proxy.url.replace("http://", "http://somebody:hunter2@")
         error = failure("https://ryft.invalid", token, proxies={"https": address})
@@ -85,6 +85,6 @@ def test_the_proxy_wants_a_login(token: str) -> None:
 
 
 def test_a_failure_survives_pickling() -> None:
-    """``NoAnswer`` crosses a process boundary with its kind and its words."""
+    """``NoResponseError`` crosses a process boundary with its kind and its message."""
     again = pickle.loads(pickle.dumps(NoResponseError("tls", "the TLS handshake failed")))
     assert (type(again), again.kind, str(again)) == (NoResponseError, "tls", "the TLS handshake failed")

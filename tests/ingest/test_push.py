@@ -43,7 +43,7 @@ def test_result_counts_what_was_sent(sandbox: Sandbox, client: IngestClient, clo
     assert result.seconds == 15.0
 
 
-def test_a_refused_query_is_told_with_the_servers_words(sandbox: Sandbox, client: IngestClient) -> None:
+def test_a_refused_query_is_returned_with_the_servers_message(sandbox: Sandbox, client: IngestClient) -> None:
     """A refusal has the query, its id, the status and what the server said about it."""
     sandbox.faults.set(Fault(refuse="BAD"))
     bad = Query.from_payload({**strategies.VALID, "query": "BAD"})
@@ -71,7 +71,7 @@ def until_second_batch(sandbox: Sandbox, fault: Fault, size: int = 500) -> Itera
         (Fault(status=200, body="<html>", content_type="text/html"), MisconfiguredError),
     ],
 )
-def test_an_error_tells_what_was_delivered_before_it(
+def test_an_error_has_what_was_delivered_before_it(
     sandbox: Sandbox, client: IngestClient, clock: Clock, fault: Fault, kind: type[DeliveryError]
 ) -> None:
     """The result of a push that fails is with the error, and what follows was not sent."""
@@ -85,7 +85,7 @@ def test_an_error_tells_what_was_delivered_before_it(
     assert sizes(sandbox) == [500, 500]
 
 
-def test_what_a_failed_batch_refused_is_not_told(token: str) -> None:
+def test_what_a_failed_batch_refused_is_not_in_the_result(token: str) -> None:
     """A batch that fails while it is taken apart is to be pushed again: none of its queries counts as refused."""
 
     def fail_after_four(request: Any) -> None:
@@ -186,14 +186,14 @@ def test_waits_count_against_the_deadline(
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_any_success_is_one(sandbox: Sandbox, client: IngestClient, status: int) -> None:
-    """A 2xx with any words, or none, means that the queries were taken."""
+    """A 2xx with any body, or none, means that the queries were accepted."""
     sandbox.faults.set(Fault(status=status, body="" if status == 204 else "OK", content_type="text/html"))
     assert client.push(queries(2)).accepted == 2
     assert len(sandbox.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "message"),
     [
         (401, "refused the ingest token (401). Put a valid token of your Ryft environment there. It says: no entry"),
         (403, "refused the ingest token (403). Put a valid token"),
@@ -222,12 +222,14 @@ def test_any_success_is_one(sandbox: Sandbox, client: IngestClient, status: int)
         (530, "answered 530, which"),
     ],
 )
-def test_what_needs_a_person_is_asked_once(sandbox: Sandbox, client: IngestClient, status: int, words: str) -> None:
+def test_what_needs_manual_action_is_asked_once(
+    sandbox: Sandbox, client: IngestClient, status: int, message: str
+) -> None:
     """One request, nothing refused, and an error that says what to do."""
     sandbox.faults.set(Fault(status=status, body="no entry", location="https://other.example/login?x=y"))
     with pytest.raises(MisconfiguredError) as caught:
         client.push(queries(600))
-    assert words.format(url=sandbox.url) in str(caught.value)
+    assert message.format(url=sandbox.url) in str(caught.value)
     assert sandbox.url in str(caught.value)
     assert caught.value.status == status
     assert caught.value.result is not None

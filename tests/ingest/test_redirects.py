@@ -69,7 +69,7 @@ def test_a_proxy_of_the_environment_does_not_stand_before_https_on_loopback(
 def test_a_proxy_sees_the_name_of_the_server_and_not_the_token(
     token: str, environment: pytest.MonkeyPatch, *, of_environment: bool
 ) -> None:
-    """A proxy is asked for a tunnel to the server, and is told nothing else."""
+    """A proxy is asked for a tunnel to the server, and receives nothing else."""
     with RawServer(keep_answering(answer("502 Bad Gateway"))) as proxy:
         if of_environment:
             environment.setenv("HTTPS_PROXY", proxy.url)
@@ -112,7 +112,7 @@ def test_netrc_is_not_used(token: str, environment: pytest.MonkeyPatch, tmp_path
 
 
 def test_the_token_is_not_logged(sandbox: Sandbox, token: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever logs, at any level, does not tell the token."""
+    """No log record, of any logger at any level, has the token."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="urllib3")  # drivers that use it, too, like to silence it
     with closing(transport_to(sandbox.url, token)) as transport:

@@ -22,7 +22,7 @@ from support.transports import BODY, LONG, failure, post, transport_to
 
 
 def test_every_status_is_in_its_class() -> None:
-    """No status is in two classes, or in none; what nobody listed needs a person."""
+    """No status is in two classes, or in none; what is not listed needs manual action."""
     for status in range(100, 600):
         expected = ResponseClass.MISCONFIGURED
         if 200 <= status < 300:
@@ -55,7 +55,7 @@ def test_a_body_that_is_no_text_is_no_problem(token: str) -> None:
 
 
 def test_a_token_that_the_server_repeats_is_masked(token: str) -> None:
-    """Neither the body nor the location of an answer tells the token."""
+    """Neither the body nor the location of an answer shows the token."""
     hidden = "\u200b".join([token[:5], token[5:]])
     body = f"bad token {token}, {token * 30}, {hidden}".encode()
     headers = (f"Location: https://{token}.example/{token}", f"Retry-After: {token}", f"X-Echo: {token}")
@@ -80,7 +80,7 @@ def test_a_token_that_the_server_repeats_is_masked(token: str) -> None:
 def test_a_page_for_people_is_recognised(
     sandbox: Sandbox, token: str, content_type: str, body: str, *, is_html: bool
 ) -> None:
-    """A page is told from text that only bears its type, which frameworks give to anything."""
+    """A page is not mistaken for text that only has its type, which frameworks give to anything."""
     sandbox.faults.set(Fault(status=200, body=body, content_type=content_type))
     said = post(sandbox.url, token)
     assert said.is_html is is_html
@@ -95,7 +95,7 @@ def test_any_status_is_an_answer(sandbox: Sandbox, token: str, status: int) -> N
 
 
 def test_a_compressed_answer_is_read(token: str) -> None:
-    """A server may compress; what says so and is not compressed is an answer without words."""
+    """A server may compress; what says so and is not compressed is an answer without a message."""
     good = answer("400 Bad", gzip.compress(b"no such field"), "Content-Encoding: gzip")
     with RawServer(keep_answering(good)) as server:
         assert post(server.url, token).message == "no such field"
@@ -162,7 +162,7 @@ def test_a_refusal_that_breaks_off_is_still_one(token: str, status: int) -> None
 
 @pytest.mark.parametrize("status", [200, 302, 400])
 def test_of_a_long_answer_only_the_beginning_is_read(token: str, status: int) -> None:
-    """An endless answer is no reason to read for ever."""
+    """An endless answer is no reason to read without end."""
 
     def talk(conversation: Conversation) -> None:
         conversation.read()
@@ -224,7 +224,7 @@ def test_retry_after_never_fails(value: str) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503, 413, 301])
-def test_retry_after_is_told_and_not_obeyed(sandbox: Sandbox, token: str, status: int) -> None:
+def test_retry_after_is_returned_and_not_obeyed(sandbox: Sandbox, token: str, status: int) -> None:
     """The transport sends once, and leaves it to its caller what to do about it."""
     sandbox.faults.set(Fault(status=status, retry_after="86400"))
     assert within_reason(30, lambda: post(sandbox.url, token)).retry_after == 86400

@@ -62,7 +62,7 @@ def test_a_lasting_fault_ends_in_an_error(sandbox: Sandbox, token: str, status: 
 
 @pytest.mark.parametrize("value", ["86400", "999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_retry_after_beyond_the_deadline_is_told_and_not_waited_for(
+def test_a_retry_after_beyond_the_deadline_is_reported_and_not_waited_for(
     sandbox: Sandbox, client: IngestClient, status: int, value: str
 ) -> None:
     """A server that wants hours is asked once; the caller learns how long."""
@@ -104,21 +104,21 @@ def test_waits_never_exceed_half_a_minute(sandbox: Sandbox, client: IngestClient
 
 
 @pytest.mark.parametrize(
-    ("address", "words"),
+    ("address", "message"),
     [
         ("https://nowhere.invalid", "its name could not be looked up"),
         ("http://127.0.0.1:9", "the connection failed (Connection refused)"),
     ],
 )
 def test_a_server_that_is_not_there_is_tried_until_the_deadline(
-    token: str, waits: list[float], clock: Clock, address: str, words: str
+    token: str, waits: list[float], clock: Clock, address: str, message: str
 ) -> None:
     """No connection is a reason to try again, and to say why when time is up."""
     with IngestClient(token, base_url=address) as client:
         push = _with_clock_at_each_try(client, clock, 20)
         with pytest.raises(ServerUnavailableError) as caught:
             push(queries(1))
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.result is not None
     assert (caught.value.result.requests, caught.value.result.retries, caught.value.status) == (3, 2, None)
 

@@ -18,7 +18,7 @@ from support.transports import BODY, LONG, failure, server_side, transport_to
 
 
 def test_the_certificate_is_of_an_unknown_authority(token: str, tls: ssl.SSLContext) -> None:
-    """A certificate that nobody vouches for ends the handshake before the token is sent."""
+    """A certificate of an unknown authority ends the handshake before the token is sent."""
     with RawServer(keep_answering(), tls) as server:
         error = failure(server.url, token)
         assert error.kind == "tls"

@@ -123,8 +123,8 @@ def test_a_hundred_thousand_queries_of_an_outage_are_sent_with_flat_memory(tmp_p
         journal.close_journal()
     with Sandbox() as sandbox:
         script = [sys.executable, "-c", OUTAGE, str(TESTS), outbox.path, sandbox.url]
-        told = subprocess.run(script, capture_output=True, text=True, check=True)
-        accepted, requests, size, grown, seconds = map(float, told.stdout.split())
+        finished = subprocess.run(script, capture_output=True, text=True, check=True)
+        accepted, requests, size, grown, seconds = map(float, finished.stdout.split())
         assert accepted == sandbox.store.count() == 100_000
     print(f"{seconds:.1f} seconds, {requests:.0f} requests, {size / 1e6:.0f} MB, {grown:.0f} KiB more memory")
     assert requests == 200
