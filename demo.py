@@ -1,6 +1,6 @@
 """Runs an example DAG in real Airflow against the sandbox, and shows what the sandbox received.
 
-Run it with ``make demo``. Everything it writes is in ``.demo`` beside this file.
+Run it with ``make demo``. Everything it writes is in ``.demo`` in this file's directory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def airflow_environment(ryft: str) -> dict[str, str]:
-    """Return the environment of an Airflow that keeps to itself."""
+    """Return the environment of an Airflow that has nothing of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return {
         **kept,

@@ -1,7 +1,7 @@
 """Where Airflow 2.11 and 3.x differ; each difference with its reason, and when it can go.
 
-Names that only moved come from ``airflow.providers.common.compat.sdk``, except those that the plugin is made of: it is
-loaded by every process of Airflow, and that module alone brings five more with it.
+Names that only moved come from ``airflow.providers.common.compat.sdk``, except those that the plugin needs: every
+process of Airflow loads it, and that module imports five more.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ else:
 # Can go with Airflow 2.11.
 IS_AIRFLOW_3 = not airflow_version.startswith("2.")
 
-# Airflow 2.11 tells of a failure before the task's callbacks run and before its state is saved, and in test runs tells
-# of nothing after that. Can go with it.
+# Airflow 2.11 calls listeners for a failure before the task's callbacks run and before its state is saved, and in test
+# runs calls none after that. Can go with it.
 FAILS_EARLY = not IS_AIRFLOW_3
 
 
 def runs_here(task_instance: Any) -> bool:
-    """Tell whether a task instance is one that this process runs.
+    """Return whether a task instance is one that this process runs.
 
     Airflow 3 runs a task with an instance of its SDK; the rows of its database are for the scheduler and the API
-    server. Airflow 2.11 has the one kind only, and tells of a start in the task's process only.
+    server. Airflow 2.11 has one kind only, and calls its listeners for a start in the task's process only.
     """
     return not IS_AIRFLOW_3 or type(task_instance).__module__.startswith("airflow.sdk.")
 
@@ -64,7 +64,7 @@ def resumed_with(task_instance: Any) -> Mapping[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Take a value out of the wrappings in which Airflow serializes some."""
+    """Return a value without the wrappings in which Airflow serializes some."""
     for wrapped in ("__var", "__data__"):
         if isinstance(value, Mapping) and wrapped in value:
             return _plain(value[wrapped])

@@ -1,4 +1,4 @@
-"""What can go wrong, as types.
+"""All public exceptions.
 
 .. code-block:: text
 
@@ -7,7 +7,7 @@
       ConfigurationError        a token, an address or an option that cannot be used (also a ValueError)
       DeliveryError             queries that could not be delivered; they are good and should be kept
         ServerUnavailableError    the server could not take them now: try again later
-        MisconfiguredError        the server will not take them until a person changes something
+        MisconfiguredError        the server will not take them without manual action
       RefusedQueriesError       the server took the rest, and refused these
 """
 
@@ -64,7 +64,7 @@ class DeliveryError(RyftError):
 class ServerUnavailableError(DeliveryError):
     """The server could not take the queries now: try again later.
 
-    :param retry_after: seconds that the server asked to be left alone for, if it did
+    :param retry_after: seconds that the server asked to wait, if it did
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class ServerUnavailableError(DeliveryError):
 
 
 class MisconfiguredError(DeliveryError):
-    """The server will not take these queries until a person changes something (token, address, version)."""
+    """The server will not take these queries without manual action (token, address, version)."""
 
 
 class RefusedQueriesError(RyftError):
     """The server took the rest, and refused some queries for what they say.
 
     :param message: which ones and why, shortened
-    :param result: what was accepted, and each refused query with the server's words
+    :param result: what was accepted, and each refused query with the server's message
     """
 
     def __init__(self, message: str, result: PushResult) -> None:

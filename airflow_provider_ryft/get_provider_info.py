@@ -1,7 +1,7 @@
-"""What Airflow is told about this provider.
+"""The provider's metadata for Airflow.
 
 Airflow reads this while it is still reading its own configuration (that is how options come to have defaults), so it is
-one literal and imports nothing. Each fact that also stands elsewhere in the package is tested to agree.
+one literal and imports nothing. What it repeats of the rest of the package is tested to agree.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "tags": {
                         "description": (
-                            "Tags for every query, beside those of its DAG and task: a JSON list, or texts separated "
-                            "by commas."
+                            "Tags for every query, in addition to those of its DAG and task: a JSON list, or texts "
+                            "separated by commas."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

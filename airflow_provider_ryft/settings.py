@@ -1,7 +1,7 @@
 """Every option of the ``[ryft]`` section, read in one place as one value.
 
-What each option means is said where Airflow shows it: in the provider's metadata
-(:mod:`airflow_provider_ryft.get_provider_info`).
+What each option means is in the provider's metadata (:mod:`airflow_provider_ryft.get_provider_info`), which Airflow
+shows. How numbers and flags are read, and what is said of a misspelt name, holds for the extra of a connection too.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import json
 import logging
 import os
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 SECTION = "ryft"
 
 log = logging.getLogger(__name__)
 
 Context = Mapping[str, str | None]
+AnyNumber = TypeVar("AnyNumber", int, float)
 
 
 class Settings(NamedTuple):
@@ -50,7 +51,7 @@ class Settings(NamedTuple):
 
 
 def is_url(path: str) -> bool:
-    """Tell whether an outbox is in an object store, and not in a folder."""
+    """Return whether an outbox is in an object store, and not in a folder."""
     return "://" in path
 
 
@@ -58,7 +59,7 @@ def read() -> Settings:
     """Read the options from Airflow's configuration.
 
     It never fails: an option that cannot be read is logged in one sentence and has its default; one that keeps
-    something private is taken as set, because whoever wrote it meant to, and what is to be excluded is all then.
+    something private counts as set, because its author meant to set it, and then everything is excluded.
     """
     from airflow.configuration import conf
 
@@ -66,7 +67,7 @@ def read() -> Settings:
 
 
 def parse(get: Callable[[str], str | None]) -> Settings:
-    """Make settings of texts; see :func:`read`.
+    """Return the settings that texts stand for; see :func:`read`.
 
     :param get: the text of an option by its name, or ``None`` if it is not given
     """
@@ -82,7 +83,7 @@ def parse(get: Callable[[str], str | None]) -> Settings:
             taken_as = "not given"
             if name in _SAFE_IF_UNREADABLE:
                 values[name], taken_as = _SAFE_IF_UNREADABLE[name]
-            allowed = str(error) if isinstance(error, _NotAllowedError) else f"{type(error).__name__}: {error}"
+            allowed = str(error) if isinstance(error, NotAllowedError) else f"{type(error).__name__}: {error}"
             log.warning(
                 "Option %s of section [%s] is %s, which cannot be used: %s. It is taken as %s.",
                 name,
@@ -94,8 +95,16 @@ def parse(get: Callable[[str], str | None]) -> Settings:
     return Settings(**values)
 
 
-class _NotAllowedError(ValueError):
-    """What an option must be, and is not."""
+class NotAllowedError(ValueError):
+    """A value is not what it must be.
+
+    :param allowed: what it must be
+    :param found: what is wrong, where that is not plain
+    """
+
+    def __init__(self, allowed: str, found: str = "") -> None:
+        super().__init__(f"{found}it must be {allowed}")
+        self.allowed = allowed
 
 
 _SAFE_IF_UNREADABLE = {
@@ -107,21 +116,60 @@ _SAFE_IF_UNREADABLE = {
 }
 
 
-def _flag(text: str) -> bool:
-    """Read a flag as Airflow does, comment after it included."""
-    flag = _FLAGS.get(text.split("#")[0].strip().lower())
-    if flag is None:
-        raise _NotAllowedError("it must be true or false")
-    return flag
+_FLAGS = dict.fromkeys(("true", "t", "yes", "1", "on"), True) | dict.fromkeys(("false", "f", "no", "0", "off"), False)
 
 
-_FLAGS = {"true": True, "t": True, "yes": True, "1": True, "on": True} | {
-    "false": False,
-    "f": False,
-    "no": False,
-    "0": False,
-    "off": False,
-}
+def flag(value: object, words: Mapping[str, bool] = _FLAGS) -> bool:
+    """Return a flag, read as Airflow does, comment after it included.
+
+    :param value: a text, or a JSON value
+    :param words: what is allowed, and what it means
+    :raises NotAllowedError: for anything else
+    """
+    found = words.get(str(value).split("#")[0].strip().lower())
+    if found is None:
+        raise NotAllowedError("true or false")
+    return found
+
+
+def number(
+    kind: Callable[[Any], AnyNumber], allowed: str, is_allowed: Callable[[AnyNumber], bool] = lambda _number: True
+) -> Callable[[object], AnyNumber]:
+    """Return a parser of numbers.
+
+    :param kind: makes the number of a text or a JSON value, or raises an error
+    :param allowed: what is allowed, for the error
+    :param is_allowed: whether a number is
+    """
+
+    def parse(value: object) -> AnyNumber:
+        try:
+            found = kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise NotAllowedError(allowed) from None
+        if isinstance(value, bool) or not is_allowed(found):
+            raise NotAllowedError(allowed)
+        return found
+
+    return parse
+
+
+def _whole_number(lowest: int) -> Callable[[object], int]:
+    return number(int, f"a whole number, {lowest} or more", lambda found: found >= lowest)
+
+
+def _seconds(highest: float) -> Callable[[object], float]:
+    allowed = f"a number of seconds, more than 0 and at most {highest:g}"
+    return number(float, allowed, lambda found: 0 < found <= highest)  # which refuses NaN too
+
+
+def suggestion(name: str, allowed: Iterable[str]) -> str:
+    """Return what to say of an unknown name: the one that was meant, or all that are allowed."""
+    from difflib import get_close_matches
+
+    names = list(allowed)
+    near = get_close_matches(name.lower(), names, n=1)
+    return f"did you mean {near[0]}?" if near else f"allowed: {', '.join(names)}"
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -130,39 +178,34 @@ def _list(text: str) -> tuple[str, ...]:
         return tuple(part.strip() for line in text.splitlines() for part in line.split(",") if part.strip())
     parts = _json(text, _LIST)
     if not all(isinstance(part, str) for part in parts):
-        raise _NotAllowedError(f"it must be {_LIST}")
+        raise NotAllowedError(_LIST)
     return tuple(part.strip() for part in parts if part.strip())
 
 
 _LIST = "a JSON list of texts, or texts separated by commas"
 
-
 _CONTEXT = ("catalog", "schema", "user")
 _CONTEXTS = (
-    'it must be a JSON object such as {"trino_default": {"catalog": "lake", "schema": "gold", "user": "etl"}}, '
+    'a JSON object such as {"trino_default": {"catalog": "lake", "schema": "gold", "user": "etl"}}, '
     "by connection id or connection type"
 )
 
 
 def _contexts(text: str) -> Mapping[str, Context]:
-    contexts = _json(text, _CONTEXTS.removeprefix("it must be "))
+    contexts = _json(text, _CONTEXTS)
     if not isinstance(contexts, dict):
-        raise _NotAllowedError(_CONTEXTS)
+        raise NotAllowedError(_CONTEXTS)
     return MappingProxyType({name: _context(name, context) for name, context in contexts.items()})
 
 
 def _context(name: str, context: object) -> Context:
     if not isinstance(context, dict):
-        raise _NotAllowedError(_CONTEXTS)
+        raise NotAllowedError(_CONTEXTS)
     for key, value in context.items():
         if key not in _CONTEXT:
-            from difflib import get_close_matches
-
-            near = get_close_matches(key.lower(), _CONTEXT, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(_CONTEXT)}"
-            raise _NotAllowedError(f"{name!r} has an unknown {key!r} ({hint}); {_CONTEXTS}")
+            raise NotAllowedError(_CONTEXTS, f"{name!r} has an unknown {key!r} ({suggestion(key, _CONTEXT)}); ")
         if value is not None and not isinstance(value, str):
-            raise _NotAllowedError(f"{key} of {name!r} must be text, or null for none; {_CONTEXTS}")
+            raise NotAllowedError(_CONTEXTS, f"{key} of {name!r} must be text, or null for none; ")
     return MappingProxyType(dict(context))
 
 
@@ -170,33 +213,7 @@ def _json(text: str, allowed: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise _NotAllowedError(f"it must be {allowed} ({error})") from None
-
-
-def _whole_number(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise _NotAllowedError(f"it must be a whole number, {least} or more")
-        return number
-
-    return parse
-
-
-def _seconds(most: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = 0.0
-        if not 0 < number <= most:  # which refuses NaN too
-            raise _NotAllowedError(f"it must be a number of seconds, more than 0 and at most {most:g}")
-        return number
-
-    return parse
+        raise NotAllowedError(f"{allowed} ({error})") from None
 
 
 def _place(text: str) -> str:
@@ -204,35 +221,35 @@ def _place(text: str) -> str:
         return os.path.expanduser(text)
     scheme, _, rest = text.partition("://")
     if not scheme.isalnum() or not rest.strip("/"):
-        raise _NotAllowedError("it must be a folder, or a place in an object store such as s3://conn_id@bucket/ryft")
+        raise NotAllowedError("a folder, or a place in an object store such as s3://conn_id@bucket/ryft")
     return text.rstrip("/")
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in allowed:
-            raise _NotAllowedError(f"it must be one of {', '.join(allowed)}")
+            raise NotAllowedError(f"one of {', '.join(allowed)}")
         return text.lower()
 
     return parse
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
-    "disabled": _flag,
+    "disabled": flag,
     "conn_id": str,
     "tags": _list,
     "contexts": _contexts,
-    "mask_literals": _flag,
+    "mask_literals": flag,
     "max_query_length": _whole_number(256),
     "exclude_dags": _list,
     "exclude_operators": _list,
     "exclude_connections": _list,
     "exclude_connection_types": _list,
-    "selective_enable": _flag,
+    "selective_enable": flag,
     "outbox_path": _place,
     "outbox_max_bytes": _whole_number(1 << 16),
     "outbox_max_age": _seconds(10 * 365 * 86400.0),
-    # Airflow ends a task's process 20 s after its work, and other listeners want their share.
+    # Airflow ends a task's process 20 s after its work, and other listeners need time too.
     "delivery_timeout": _seconds(15.0),
     "delivery": _one_of("inline", "outbox"),
 }

@@ -1,4 +1,4 @@
-"""Print what is installed beside this script's interpreter as constraints: names and versions only."""
+"""Print what is installed for this script's interpreter as constraints: names and versions only."""
 
 from __future__ import annotations
 

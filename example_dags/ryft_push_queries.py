@@ -1,4 +1,4 @@
-"""Pushes query history that a DAG has at hand to Ryft, in each of the ways that ``RyftPushQueriesOperator`` takes it.
+"""Pushes a DAG's own query history to Ryft, in each form that ``RyftPushQueriesOperator`` takes.
 
 It needs the connection ``ryft_default``.
 """

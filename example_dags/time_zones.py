@@ -1,4 +1,4 @@
-"""Loads the world's time zones into SQLite and asks a few questions of them.
+"""Loads the world's time zones into SQLite and queries them.
 
 The data is IANA's time zone database, which comes with the ``tzdata`` package that Airflow itself depends on. It needs
 the connection ``time_zones`` (type ``sqlite``, host = path of a file).
@@ -72,7 +72,7 @@ def time_zones() -> None:
     hemispheres = SQLExecuteQueryOperator(
         task_id="hemispheres", conn_id="time_zones", sql=HEMISPHERES, split_statements=True
     )
-    # Fails on purpose: the data knows nothing of people.
+    # Fails on purpose: the table has no such column.
     most_people = SQLExecuteQueryOperator(
         task_id="most_people", conn_id="time_zones", sql="SELECT name, population FROM zone ORDER BY population DESC"
     )

@@ -73,7 +73,7 @@ def test_the_hook_and_the_metadata_agree_on_the_connection_type() -> None:
 
 
 def test_each_field_of_the_form_is_an_option_of_the_client() -> None:
-    """The defaults that the form tells are the client's."""
+    """The defaults that the form shows are the client's."""
     parameters = inspect.signature(IngestClient).parameters
     for name, field in CONNECTION_TYPE["conn-fields"].items():
         default = parameters[name].default
@@ -103,7 +103,7 @@ def test_the_version_is_written_once() -> None:
 
 
 def test_airflow_itself_shows_the_provider() -> None:
-    """Airflow's own manager finds the connection type, with its name, its fields and no complaint."""
+    """Airflow's own manager finds the connection type, with its name, its fields and no error."""
     from airflow.providers_manager import ProvidersManager
 
     manager = ProvidersManager()

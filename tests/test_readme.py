@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def rows(name: str) -> dict[str, str]:
-    """Return the rows of a marked table: what stands in code in the first column, and the second column."""
+    """Return the rows of a marked table: what is in code in the first column, and the second column."""
     table = README.split(f"<!-- {name}: begin -->")[1].split(f"<!-- {name}: end -->")[0]
     cells = [line.strip("| ").split(" | ") for line in table.strip().splitlines()[2:]]
     return {first.strip("`"): second for first, second, *_ in cells}
@@ -32,12 +32,12 @@ def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
 
 def test_the_table_of_options_is_that_of_the_metadata() -> None:
     options = get_provider_info()["config"]["ryft"]["options"]
-    told = {name: option["description"].replace("``", "`") for name, option in options.items()}
-    assert rows("options") == told
+    named = {name: option["description"].replace("``", "`") for name, option in options.items()}
+    assert rows("options") == named
     table = README.split("<!-- options: begin -->")[1].split("<!-- options: end -->")[0]
     for name, option in options.items():
         default = f"`{option['default']}`" if option["default"] else ""
-        assert f"| `{name}` | {told[name]} | {default} |" in table
+        assert f"| `{name}` | {named[name]} | {default} |" in table
 
 
 def test_the_metrics_that_the_readme_names_are_those_that_are_sent() -> None:
@@ -63,10 +63,10 @@ def test_the_oldest_python_is_that_of_the_package() -> None:
 def test_the_table_of_answers_is_what_the_client_does(start: str, kind: set[ResponseClass]) -> None:
     """Each status of a class is in its row, and none else."""
     cell = start + README.split(start)[1].split(" | ")[0]
-    told: set[int] = set()
+    named: set[int] = set()
     for first, last in re.findall(r"([0-9]{3})(?:-([0-9]{3}))?", cell):
-        told |= set(range(int(first), int(last or first) + 1))
-    assert told == {status for status in range(100, 600) if classify_status(status) in kind}
+        named |= set(range(int(first), int(last or first) + 1))
+    assert named == {status for status in range(100, 600) if classify_status(status) in kind}
 
 
 def test_each_file_that_the_readme_links_to_is_there() -> None:

@@ -58,7 +58,7 @@ def parsed(given: Mapping[str, str]) -> Settings:
 
 
 def test_metadata_and_settings_have_the_same_options() -> None:
-    """An option is not told to Airflow without being read, nor read without being told."""
+    """Each option that Airflow shows is read, and each that is read is shown."""
     assert list(OPTIONS) == list(Settings._fields)
 
 
@@ -69,7 +69,7 @@ def test_metadata_and_settings_have_the_same_default(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_every_option_is_told_in_full(name: str) -> None:
+def test_every_option_is_described_in_full(name: str) -> None:
     """Each option has all that Airflow shows of it, and its type is the one that is read."""
     option = OPTIONS[name]
     assert set(option) == {"description", "version_added", "type", "example", "default", "sensitive"}
@@ -81,7 +81,7 @@ def test_every_option_is_told_in_full(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if OPTIONS[name]["example"]])
 def test_every_example_can_be_used(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What the metadata gives as an example is read without complaint, and is not the default."""
+    """What the metadata gives as an example is read without a warning, and is not the default."""
     example = parsed({name: OPTIONS[name]["example"]})
     assert getattr(example, name) != getattr(Settings(), name)
     assert not caplog.records
@@ -103,7 +103,7 @@ def test_every_option_has_a_good_example_here() -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name in BAD for text in BAD[name]])
-def test_a_bad_value_is_told_in_one_sentence(name: str, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_value_is_explained_in_one_sentence(name: str, text: str, caplog: pytest.LogCaptureFixture) -> None:
     """A bad value breaks nothing: it is logged with its option, and the option has its default or is on."""
     read = parsed({name: text})
     value = getattr(read, name)
@@ -116,13 +116,13 @@ def test_a_bad_value_is_told_in_one_sentence(name: str, text: str, caplog: pytes
 
 @pytest.mark.parametrize("name", ["disabled", "mask_literals", "selective_enable"])
 def test_a_misspelt_flag_that_keeps_something_private_is_on(name: str) -> None:
-    """Whoever misspells "true" there has not asked for their queries to be sent."""
+    """A misspelt "true" does not mean that queries may be sent."""
     assert getattr(parsed({name: "ture"}), name) is True
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name.startswith("exclude_")])
 def test_what_is_excluded_and_cannot_be_read_is_everything(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever excludes something has not asked for all to be sent because of a per cent sign in the wrong place."""
+    """A per cent sign in the wrong place does not mean that everything may be sent."""
 
     def get(asked: str) -> str | None:
         if asked == name:
@@ -149,7 +149,7 @@ def test_a_pattern_may_begin_with_a_bracket(pattern: str, caplog: pytest.LogCapt
     assert not caplog.records
 
 
-def test_a_misspelt_key_of_contexts_is_told_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_misspelt_key_of_contexts_is_explained_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:
     """The sentence names the connection, the key, and the key that was meant."""
     parsed({"contexts": '{"pg": {"Catalogue": "lake"}}'})
     assert "'pg' has an unknown 'Catalogue' (did you mean catalog?)" in caplog.text

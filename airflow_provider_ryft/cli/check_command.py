@@ -1,4 +1,4 @@
-"""``check``: one screen that says whether this machine would report, and what to do where it would not."""
+"""``check``: whether this machine would report, and what to do if it would not."""
 
 from __future__ import annotations
 
@@ -32,19 +32,16 @@ class CheckResult(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show all findings; 0 if this machine would report, 1 if not."""
-    findings = list(_findings(settings.read(), open_outbox(arguments), arguments.conn_id))
-    is_good = all(finding.ok for finding in findings)
-    if arguments.output == "json":
-        show(arguments.out, [{"ok": is_good, "checks": [finding._asdict() for finding in findings]}], "json")
-    else:
-        rows = [{"": "ok" if one.ok else "FAILED", "check": one.check, "found": one.detail} for one in findings]
-        show(arguments.out, rows, "table")
+    """Show the result of each check; 0 if this machine would report, 1 if not."""
+    results = list(_results(settings.read(), open_outbox(arguments), arguments.conn_id))
+    is_good = all(result.ok for result in results)
+    rows = [{"": "ok" if result.ok else "FAILED", "check": result.check, "found": result.detail} for result in results]
+    show(arguments, {"ok": is_good, "checks": [result._asdict() for result in results]}, rows)
     return 0 if is_good else 1
 
 
-def _findings(options: Settings, outbox: BaseOutbox, conn_id: str | None) -> Iterator[CheckResult]:
-    """Yield what each check found; one that fails unforeseen is a finding too."""
+def _results(options: Settings, outbox: BaseOutbox, conn_id: str | None) -> Iterator[CheckResult]:
+    """Yield the result of each check; an unexpected error in one is its result."""
     conn_id = conn_id or options.conn_id
     checks: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
         ("plugin loaded", _plugin),
@@ -52,7 +49,7 @@ def _findings(options: Settings, outbox: BaseOutbox, conn_id: str | None) -> Ite
         ("connection found", lambda: _connection(conn_id)),
         ("address reachable, token accepted", lambda: _server(conn_id)),
         ("outbox writable", lambda: _outbox(outbox, options)),
-        ("server not left alone", lambda: _breaker(outbox)),
+        ("circuit breaker closed", lambda: _breaker(outbox)),
         ("last success", lambda: _last_success(outbox)),
     ]
     for name, check in checks:
@@ -101,11 +98,11 @@ def _server(conn_id: str) -> tuple[bool, str]:
 
 def _outbox(outbox: BaseOutbox, options: Settings) -> tuple[bool, str]:
     if not is_url(outbox.path) and not os.path.isdir(outbox.path):
-        # It is not made here: who runs this may be another user than the one that runs tasks.
+        # It is not made here: another user than that of the tasks may run this command.
         return True, f"{outbox.path} is not there yet; the first task that runs SQL makes it"
-    trouble = outbox.try_writing()
-    if trouble:
-        return False, trouble
+    problem = outbox.try_writing()
+    if problem:
+        return False, problem
     stats = outbox.stats()
     used = stats.ready.bytes + stats.claimed.bytes
     dead = f"; {stats.dead.queries} were refused: see outbox dead" if stats.dead.queries else ""
@@ -117,8 +114,8 @@ def _outbox(outbox: BaseOutbox, options: Settings) -> tuple[bool, str]:
 def _breaker(outbox: BaseOutbox) -> tuple[bool, str]:
     stats = outbox.stats()
     if stats.remaining_pause:
-        return False, f"for {duration(stats.remaining_pause)}, because: {stats.state.breaker.reason}"
-    return True, "it may be sent to"
+        return False, f"it is open for {duration(stats.remaining_pause)}, because: {stats.state.breaker.reason}"
+    return True, "queries may be sent"
 
 
 def _last_success(outbox: BaseOutbox) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
 """The command line: ``airflow ryft <command>`` on Airflow 3, ``python -m airflow_provider_ryft <command>`` anywhere.
 
-The commands stand in one table, of which each of the two makes its own parser. What a command does is imported when it
-runs, because Airflow reads the table whenever anybody types ``airflow``.
+The commands are in one table, of which each of the two makes its own parser. What a command does is imported when it
+runs, because every ``airflow`` command reads the table.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, or a group of them.
+    """A command, or a group of commands.
 
     :param name: what to type
     :param help: what it does, in half a sentence
-    :param function: ``module:function`` in :mod:`airflow_provider_ryft.cli`; none of a group
+    :param function: ``module:function`` in :mod:`airflow_provider_ryft.cli`; empty for a group
     :param options: its arguments
     :param commands: of a group
     """
@@ -54,8 +54,8 @@ class Command:
     def run(self, arguments: argparse.Namespace) -> int:
         """Run it; return the exit code: 0 done, 1 failed, 2 asked for wrongly.
 
-        What a command has to say goes to ``arguments.out``. Airflow 2.11 logs to standard output, which is kept for
-        that alone.
+        A command prints to ``arguments.out``. What Airflow 2.11 logs to standard output goes to standard error, so that
+        a program can read the rest.
         """
         module, _, name = self.function.partition(":")
         arguments.out = sys.stdout
@@ -70,7 +70,7 @@ class Command:
 
 _PATH = Option("--path", metavar="PLACE", help="the outbox, a folder or a URL; that of [ryft] outbox_path if not given")
 _CONN_ID = Option("--conn-id", metavar="ID", help="the connection to Ryft; that of [ryft] conn_id if not given")
-_OUTPUT = Option("--output", choices=("table", "json"), default="table", help="for people or for programs")
+_OUTPUT = Option("--output", choices=("table", "json", "yaml"), default="table", help="how to show it")
 
 COMMANDS = (
     Command(
@@ -99,16 +99,16 @@ COMMANDS = (
         "outbox",
         "look after the queries that are yet to be delivered",
         commands=(
-            Command("list", "show what is in it", "outbox_command:list_", (_PATH, _OUTPUT)),
+            Command("list", "show what is in it", "outbox_command:list_contents", (_PATH, _OUTPUT)),
             Command(
                 "ship",
                 "send what is in it",
-                "outbox_command:ship_",
+                "outbox_command:ship",
                 (
                     _PATH,
                     _CONN_ID,
                     Option("--timeout", type=float, default=300.0, metavar="SECONDS", help="for all of it"),
-                    Option("--force", action="store_true", help="send even if the server is to be left alone"),
+                    Option("--force", action="store_true", help="send even if the circuit breaker is open"),
                     Option("--watch", action="store_true", help="go on until SIGTERM"),
                     Option("--every", type=float, default=10.0, metavar="SECONDS", help="between two looks of --watch"),
                 ),
@@ -116,7 +116,7 @@ COMMANDS = (
             Command(
                 "dead",
                 "show what the server refused",
-                "outbox_command:dead",
+                "outbox_command:list_dead",
                 (_PATH, _OUTPUT, Option("--limit", type=int, default=100, help="how many, the newest")),
             ),
             Command("retry-dead", "make what was refused ready to send again", "outbox_command:retry_dead", (_PATH,)),
@@ -138,7 +138,7 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    :param argv: the words after the program's name; those of the process when not given
+    :param argv: the arguments after the program's name; those of the process when not given
     :return: the exit code: 0 done, 1 failed, 2 asked for wrongly
     """
     parser = argparse.ArgumentParser(
@@ -185,7 +185,7 @@ def _for_airflow(commands: Sequence[Command]) -> list[Any]:
 
 
 def _exiting(command: Command) -> Callable[[argparse.Namespace], None]:
-    """Return what runs a command for Airflow, which takes no exit code from a function."""
+    """Return a function that runs a command for Airflow, which ignores what the function returns."""
 
     def run(arguments: argparse.Namespace) -> None:
         code = command.run(arguments)

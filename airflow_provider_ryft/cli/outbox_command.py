@@ -1,4 +1,4 @@
-"""``outbox``: look into the outbox of this machine, send what is in it, look after what was refused."""
+"""``outbox``: show what is in the outbox of this machine, send it, and deal with what was refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_ryft import configured_outbox, settings
 from airflow_provider_ryft.cli.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
-from airflow_provider_ryft.outbox.stats import OutboxStats
+from airflow_provider_ryft.outbox.stats import FolderStats, OutboxStats
 from airflow_provider_ryft.settings import is_url
 from airflow_provider_ryft.shipping.shipper import ShippingResult, ship_outbox
 
@@ -25,28 +25,30 @@ _STEP = 2.0  # seconds of sending after which the progress is shown
 _PLACES = ("running", "ready", "claimed", "dead")
 
 
-def list_(arguments: argparse.Namespace) -> int:
-    """Show what is in the outbox, and whether the server is left alone."""
+def list_contents(arguments: argparse.Namespace) -> int:
+    """Show what is in the outbox, and whether the circuit breaker is open."""
     outbox = open_outbox(arguments)
     stats = outbox.stats()
-    if arguments.output == "json":
-        show(arguments.out, [_as_json(outbox, stats)], "json")
-        return 0
-    rows = []
-    for place in _PLACES:
-        contents = getattr(stats, place)
-        oldest = ago(contents.age) if contents.files else ""
-        rows.append(
-            {"what": place, "queries": contents.queries, "files": contents.files, "bytes": size(contents.bytes)}
-            | {"oldest": oldest}
-        )
-    show(arguments.out, rows, "table", title=outbox.path)
-    for line in _state_lines(outbox, stats):
-        print(line, file=arguments.out)
+    if arguments.output == "table":
+        print(outbox.path, file=arguments.out)
+    show(arguments, _for_programs(outbox, stats), [_row(place, getattr(stats, place)) for place in _PLACES])
+    if arguments.output == "table":
+        for line in _state_lines(outbox, stats):
+            print(line, file=arguments.out)
     return 0
 
 
-def _as_json(outbox: BaseOutbox, stats: OutboxStats) -> dict[str, Any]:
+def _row(place: str, contents: FolderStats) -> dict[str, Any]:
+    return {
+        "what": place,
+        "queries": contents.queries,
+        "files": contents.files,
+        "bytes": size(contents.bytes),
+        "oldest": ago(contents.age) if contents.files else "",
+    }
+
+
+def _for_programs(outbox: BaseOutbox, stats: OutboxStats) -> dict[str, Any]:
     places = {place: getattr(stats, place)._asdict() for place in _PLACES}
     state = {
         "opens_in": stats.remaining_pause,
@@ -61,15 +63,15 @@ def _state_lines(outbox: BaseOutbox, stats: OutboxStats) -> Iterator[str]:
     if is_url(outbox.path):
         yield "What tasks are writing now, and what could not be put here, is on the disks of their machines."
     if stats.remaining_pause:
-        yield f"The server is left alone for {duration(stats.remaining_pause)}: {stats.state.breaker.reason}"
+        yield f"The circuit breaker is open for {duration(stats.remaining_pause)}: {stats.state.breaker.reason}"
     counters = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(stats.state.counters.items()))
     if counters:
         yield f"Since it was made: {counters}."
     if outbox.disk_problem:
-        yield f"Trouble: {outbox.disk_problem}"
+        yield f"Problem: {outbox.disk_problem}"
 
 
-def ship_(arguments: argparse.Namespace) -> int:
+def ship(arguments: argparse.Namespace) -> int:
     """Send what is ready; 0 if nothing is left, 1 if something is."""
     outbox = open_outbox(arguments)
     connect = _connect(arguments.conn_id)
@@ -77,14 +79,14 @@ def ship_(arguments: argparse.Namespace) -> int:
         return _watch(outbox, connect, arguments)
     total = _ship_all(outbox, connect, arguments.timeout, force=arguments.force)
     left = outbox.stats().ready.queries
-    _tell(arguments.out, total, left)
+    _print_summary(arguments.out, total, left)
     return 1 if left else 0
 
 
 def _ship_all(
     outbox: BaseOutbox, connect: Callable[[], IngestClient], seconds: float, *, force: bool
 ) -> ShippingResult:
-    """Send for so many seconds; on a terminal with a progress bar."""
+    """Send for at most so many seconds; on a terminal with a progress bar."""
     if not sys.stderr.isatty():
         return ship_outbox(outbox, connect, deadline=seconds, force=force)
     total = ShippingResult()
@@ -117,7 +119,7 @@ def _progress(outbox: BaseOutbox) -> Iterator[Callable[[], None]]:
 
 
 def _watch(outbox: BaseOutbox, connect: Callable[[], IngestClient], arguments: argparse.Namespace) -> int:
-    """Send again and again until SIGTERM or SIGINT, which end it in good order between two requests."""
+    """Send again and again until SIGTERM or SIGINT, which take effect between two requests."""
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: signals.put(received))
@@ -125,7 +127,7 @@ def _watch(outbox: BaseOutbox, connect: Callable[[], IngestClient], arguments: a
     while True:
         shipped = ship_outbox(outbox, connect, deadline=arguments.timeout)
         if shipped.accepted or shipped.refused or shipped.problem:
-            _tell(arguments.out, shipped, outbox.stats().ready.queries)
+            _print_summary(arguments.out, shipped, outbox.stats().ready.queries)
         try:
             signals.get(timeout=arguments.every)
         except Empty:
@@ -133,7 +135,7 @@ def _watch(outbox: BaseOutbox, connect: Callable[[], IngestClient], arguments: a
         return 0
 
 
-def _tell(out: TextIO, shipped: ShippingResult, left: int) -> None:
+def _print_summary(out: TextIO, shipped: ShippingResult, left: int) -> None:
     why = f" ({shipped.problem})" if left and shipped.problem else ""
     print(
         f"{shipped.accepted} queries accepted, {shipped.refused} refused, {left} left{why}; "
@@ -143,52 +145,46 @@ def _tell(out: TextIO, shipped: ShippingResult, left: int) -> None:
     )
 
 
-def dead(arguments: argparse.Namespace) -> int:
-    """Show what the server refused, with its words."""
+def list_dead(arguments: argparse.Namespace) -> int:
+    """Show what the server refused, with its message."""
     letters = list(open_outbox(arguments).dead_letters())[-arguments.limit :]
-    if arguments.output == "json":
-        rows = [
-            {"at": letter.at, "status": letter.status, "message": letter.message, "query": letter.payload}
-            for letter in letters
-        ]
-        show(arguments.out, rows, "json")
-        return 0
-    show(
-        arguments.out,
-        [
-            {
-                "at": letter.at,
-                "queryId": letter.payload["queryId"],
-                "status": letter.status,
-                "message": letter.message,
-                "query": " ".join(letter.payload["query"].split())[:80],
-            }
-            for letter in letters
-        ],
-        "table",
-    )
+    found = [
+        {"at": letter.at, "status": letter.status, "message": letter.message, "query": letter.payload}
+        for letter in letters
+    ]
+    rows = [
+        {
+            "at": letter.at,
+            "queryId": letter.payload["queryId"],
+            "status": str(letter.status),
+            "message": letter.message,
+            "query": " ".join(letter.payload["query"].split())[:80],
+        }
+        for letter in letters
+    ]
+    show(arguments, found, rows)
     return 0
 
 
 def retry_dead(arguments: argparse.Namespace) -> int:
-    """Make what was refused ready to be sent once more."""
+    """Make what was refused ready to be sent again."""
     print(f"{open_outbox(arguments).retry_dead()} queries are ready to be sent again.", file=arguments.out)
     return 0
 
 
 def purge(arguments: argparse.Namespace) -> int:
-    """Throw queries away, once somebody has said yes."""
+    """Delete queries, after a question on a terminal, or with ``--yes``."""
     outbox = open_outbox(arguments)
     contents = getattr(outbox.stats(), arguments.place)
     question = f"Throw away {contents.queries} queries in {outbox.path}/{arguments.place}? [y/N] "
-    if not (arguments.yes or _agrees(question)):
+    if not (arguments.yes or _is_confirmed(question)):
         print("Nothing was thrown away; say --yes to do it without being asked.", file=sys.stderr)
         return 1
     print(f"{outbox.purge(arguments.place)} queries were thrown away.", file=arguments.out)
     return 0
 
 
-def _agrees(question: str) -> bool:
+def _is_confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         return False
     print(question, end="", file=sys.stderr, flush=True)
@@ -196,12 +192,12 @@ def _agrees(question: str) -> bool:
 
 
 def open_outbox(arguments: argparse.Namespace) -> BaseOutbox:
-    """Return the outbox that the command is about."""
+    """Return the outbox of ``--path``, or of ``[ryft] outbox_path``."""
     return configured_outbox.find(arguments.path, settings.read())
 
 
 def _connect(conn_id: str | None) -> Callable[[], IngestClient]:
-    """Return what gives the client; a connection that can't be used is told at once."""
+    """Return what gives the client; a connection that can't be used is an error already here."""
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
     from airflow_provider_ryft.hooks.ryft import RyftIngestHook

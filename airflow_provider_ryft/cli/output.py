@@ -1,50 +1,52 @@
-"""How commands show what they found: as a table for people, or as JSON for programs."""
+"""How commands show what they found: as a table for people, or as JSON or YAML for programs."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
-from typing import Any, TextIO
+from contextlib import redirect_stdout
+from typing import Any
 
 import pendulum
 
 
-def show(out: TextIO, rows: Sequence[dict[str, Any]], output: str, *, title: str | None = None) -> None:
-    """Print rows.
+def show(arguments: argparse.Namespace, found: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Print what a command found, as ``--output`` says.
 
-    :param out: where to
-    :param rows: all with the same keys
-    :param output: ``table`` or ``json``; one row is printed as one object
-    :param title: of a table
+    :param arguments: of the command
+    :param found: for programs; a list with one element is printed as that element
+    :param rows: for people: the rows of a table, all with the same keys
     """
-    if output == "json":
-        print(json.dumps(rows[0] if len(rows) == 1 else list(rows), indent=2, ensure_ascii=False), file=out)
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if arguments.output == "json":
+        print(json.dumps(found, indent=2, ensure_ascii=False), file=arguments.out)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from airflow.cli.simple_table import AirflowConsole
 
-    table = Table(*(rows[0] if rows else ("nothing",)), title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(Text(f"{value:,}" if isinstance(value, int) else str(value)) for value in row.values()))
-    console = Console(file=out)
-    if not console.is_terminal:  # a log or a pipe, where a cut line helps nobody
-        console = Console(file=out, width=200)
-    console.print(table)
+    with redirect_stdout(arguments.out):  # which is also what the console measures
+        console = AirflowConsole(markup=False, emoji=False)
+        if arguments.output == "yaml":
+            console.print_as_yaml(found)
+            return
+        console.print_as_table(
+            [{key: f"{value:,}" if isinstance(value, int) else value for key, value in row.items()} for row in rows]
+        )
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as a person says it."""
+    """Return a duration in words."""
     return pendulum.duration(seconds=max(1, round(seconds))).in_words(locale="en")
 
 
 def ago(seconds: float) -> str:
-    """Return an age as a person says it."""
+    """Return an age in words."""
     return f"{duration(seconds)} ago"
 
 
 def size(number: int) -> str:
-    """Return a number of bytes as a person says it."""
+    """Return a number of bytes with its unit."""
     value = float(number)
     for unit in ("B", "KiB", "MiB"):
         if value < 1024:

@@ -10,7 +10,8 @@ from queue import SimpleQueue
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.sandbox.faults import Fault
-from airflow_provider_ryft.sandbox.server import Request, Sandbox
+from airflow_provider_ryft.sandbox.server import Sandbox
+from airflow_provider_ryft.sandbox.state import Request
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,10 +24,10 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(f"error: --fault: {error}", file=sys.stderr)
         return 2
-    signals: SimpleQueue[int] = SimpleQueue()  # unlike an Event, it may be touched in the middle of its own waiting
+    signals: SimpleQueue[int] = SimpleQueue()  # unlike an Event, safe to use in a handler that interrupts its wait
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: signals.put(received))
-    with Sandbox(token=arguments.token, port=arguments.port, db=arguments.db, on_request=_tell) as sandbox:
+    with Sandbox(token=arguments.token, port=arguments.port, db=arguments.db, on_request=_print_request) as sandbox:
         sandbox.faults.set(*faults)
         print(_greeting(sandbox, has_token=arguments.token is not None), file=arguments.out, flush=True)
         signals.get()
@@ -42,7 +43,7 @@ def _greeting(sandbox: Sandbox, *, has_token: bool) -> str:
     )
 
 
-def _tell(request: Request) -> None:
+def _print_request(request: Request) -> None:
     status = "no answer" if request.status is None else int(request.status)
     queries = "1 query" if request.queries == 1 else f"{request.queries} queries"
     print(f"{queries}, {request.length} bytes: {status}", file=sys.stderr, flush=True)

@@ -12,11 +12,11 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.get_provider_info import get_provider_info
 from airflow_provider_ryft.ingest.client import DEFAULT_BASE_URL, IngestClient
-from airflow_provider_ryft.ingest.fields import near
 from airflow_provider_ryft.ingest.network_errors import NoResponseError
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.responses import Response, ResponseClass, classify_status, explain
 from airflow_provider_ryft.results import PushResult
+from airflow_provider_ryft.settings import NotAllowedError, flag, number, suggestion
 
 _TEST_SECONDS = 15.0
 
@@ -90,10 +90,10 @@ class RyftIngestHook(BaseHook):
         return self.get_conn().push(queries)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the server, with an empty batch so that no query is invented, and say what to do about its answer."""
+        """Return whether the server accepts the token, and what to do if not; it is asked with an empty batch."""
         try:
             client = self.get_conn()
-        except Exception as error:  # no connection, a bad option: whatever it is, a person waits for a sentence
+        except Exception as error:  # no connection, a bad option: Airflow's form shows the sentence
             return False, str(error)
         try:
             answer = client.check(min(client.limits.deadline, _TEST_SECONDS))
@@ -132,7 +132,7 @@ def _judgement(answer: Response, base_url: str) -> tuple[bool, str]:
 
 
 def _base_url(host: str | None, port: int | None, schema: str | None) -> str:
-    """Put the parts of a connection together to one address.
+    """Return the address that the parts of a connection make.
 
     A connection given as URI has its path in ``schema``; there and in the UI of other HTTP connections ``schema`` may
     also be the scheme.
@@ -158,45 +158,36 @@ def _client_options(extra: Mapping[str, Any]) -> dict[str, Any]:
     options = {}
     for name, value in extra.items():
         if name not in _OPTIONS:
-            meant = near(name, _OPTIONS)
-            hint = f"did you mean {meant}?" if meant else f"allowed: {', '.join(_OPTIONS)}"
-            raise ConfigurationError(f"The extra has an unknown {name!r}; {hint}")
-        if value is not None and value != "":
-            options[name] = _OPTIONS[name](name, value)
+            raise ConfigurationError(f"The extra has an unknown {name!r}; {suggestion(name, _OPTIONS)}")
+        if value is None or value == "":
+            continue
+        try:
+            options[name] = _OPTIONS[name](value)
+        except NotAllowedError as error:
+            shown = f", not {value!r}" if name != "proxies" else ""  # a proxy's address may hold a password
+            raise ConfigurationError(f"{name} in the extra must be {error.allowed}{shown}") from None
     return options
 
 
-def _number(name: str, value: object) -> float:
-    try:
-        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-            return float(value)
-    except ValueError:
-        pass
-    raise ConfigurationError(f"{name} in the extra must be a number, not {value!r}")
+def _whole(value: Any) -> int:
+    if not float(value).is_integer():
+        raise ValueError
+    return int(float(value))
 
 
-def _whole_number(name: str, value: object) -> int:
-    number = _number(name, value)
-    if not number.is_integer():
-        raise ConfigurationError(f"{name} in the extra must be a whole number, not {value!r}")
-    return int(number)
+def _flag(value: object) -> bool:
+    return flag(value, {"true": True, "false": False})
 
 
-def _flag(name: str, value: object) -> bool:
-    flag = {"true": True, "false": False}.get(str(value).strip().lower())
-    if flag is None:
-        raise ConfigurationError(f"{name} in the extra must be true or false, not {value!r}")
-    return flag
-
-
-def _verify(name: str, value: object) -> bool | str:
+def _verify(value: object) -> bool | str:
+    """Return the path of a CA bundle, or whether certificates are verified."""
     if isinstance(value, str) and value.strip().lower() not in ("true", "false"):
         return value
-    return _flag(name, value)
+    return _flag(value)
 
 
-def _proxies(name: str, value: object) -> dict[str, str]:
-    """Take proxies by scheme, as an object or as JSON text, or one address for both schemes."""
+def _proxies(value: object) -> dict[str, str]:
+    """Return proxies by scheme: from an object, from JSON text, or from one address for both schemes."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
@@ -206,16 +197,12 @@ def _proxies(name: str, value: object) -> dict[str, str]:
         return {"http": value, "https": value}
     if isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair):
         return value
-    # The value is not shown: a proxy's address may hold a password.
-    raise ConfigurationError(f"{name} in the extra must be an address, or an object of addresses by scheme")
+    raise NotAllowedError("an address, or an object of addresses by scheme")
 
 
-_OPTIONS: dict[str, Callable[[str, object], Any]] = {
-    "connect_timeout": _number,
-    "read_timeout": _number,
-    "deadline": _number,
-    "max_batch_count": _whole_number,
-    "max_batch_bytes": _whole_number,
+_OPTIONS: dict[str, Callable[[object], Any]] = {
+    **dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), number(float, "a number")),
+    **dict.fromkeys(("max_batch_count", "max_batch_bytes"), number(_whole, "a whole number")),
     "verify": _verify,
     "proxies": _proxies,
     "allow_http": _flag,

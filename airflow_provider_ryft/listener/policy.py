@@ -9,48 +9,14 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
 
-AnyObject = TypeVar("AnyObject")
-
-_MARK = "_ryft_reported"
-
-
-def disable_ryft(obj: AnyObject) -> AnyObject:
-    """Report nothing of a DAG or a task; a task's own setting goes before its DAG's.
-
-    :param obj: a DAG, an operator, mapped or not, or what calling a ``@task`` function returned
-    :return: the same object
-    :raises TypeError: for anything else
-    """
-    return _mark(obj, reported=False)
-
-
-def enable_ryft(obj: AnyObject) -> AnyObject:
-    """Report a DAG or a task, in spite of ``selective_enable`` or of its DAG; an excluded one stays excluded.
-
-    :param obj: a DAG, an operator, mapped or not, or what calling a ``@task`` function returned
-    :return: the same object
-    :raises TypeError: for anything else
-    """
-    return _mark(obj, reported=True)
-
-
-def _mark(obj: AnyObject, *, reported: bool) -> AnyObject:
-    target: Any = getattr(obj, "operator", obj)  # of an XComArg
-    is_class = isinstance(target, type)  # it has its objects' attributes, but a mark would hold for all of them
-    if is_class or (not hasattr(target, "task_dict") and not hasattr(target, "task_type")):
-        raise TypeError(
-            f"{'enable' if reported else 'disable'}_ryft() takes a DAG, an operator or the result of calling a @task "
-            f"function, not {f'the class {target.__name__}' if is_class else type(obj).__name__}"
-        )
-    setattr(target, _MARK, reported)
-    return obj
+MARK = "_ryft_reported"  # the attribute that disable_ryft() and enable_ryft() set at a DAG or a task
 
 
 class ReportingPolicy:
@@ -123,7 +89,7 @@ def _mark_of(task: Any) -> bool | None:
     dag = getattr(task, "dag", None)
     in_dag = getattr(dag, "task_dict", {}).get(getattr(task, "task_id", None))
     for holder in (task, in_dag, dag):
-        mark: bool | None = getattr(holder, _MARK, None)
+        mark: bool | None = getattr(holder, MARK, None)
         if mark is not None:
             return mark
     return None

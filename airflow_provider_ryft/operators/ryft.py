@@ -1,4 +1,4 @@
-"""Pushes queries that are at hand in a DAG to Ryft, and sends what tasks could not deliver."""
+"""Operators that push a DAG's own queries to Ryft, and send what tasks could not deliver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Root of the ids of queries that came without one. Never change it: a retry must find the ids of the first try.
 _NAMESPACE = uuid.UUID("5d1c0bb2-3a0e-5f0f-9a3b-6f1d8a4f2c11")
 
-_REFUSED_TOLD = 20
+_MAX_LISTED = 20
 _ON_REFUSED = ("fail", "skip")
 
 
@@ -84,21 +84,21 @@ class RyftPushQueriesOperator(BaseOperator):
         return RyftIngestHook(self.ryft_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check all queries, deliver them, and say what became of them."""
+        """Check all queries and deliver them; return how many were accepted and refused."""
         queries = self._checked(_several(self.queries), _identity(context["ti"]))
         with self.hook.get_conn():
             result = self.hook.push_queries(queries)
-        self._tell(result)
+        self._log_summary(result)
         if result.refused and self.on_refused == "fail":
-            told = "".join(f"\n  {refused.query_id}: {refused.message}" for refused in result.refused[:_REFUSED_TOLD])
+            head = "".join(f"\n  {refused.query_id}: {refused.message}" for refused in result.refused[:_MAX_LISTED])
             raise RefusedQueriesError(
-                f"Ryft accepted {result.accepted} queries and refused {len(result.refused)}; the first of these:{told}",
+                f"Ryft accepted {result.accepted} queries and refused {len(result.refused)}; the first of these:{head}",
                 result,
             )
         return {
             "accepted": result.accepted,
             "refused": len(result.refused),
-            "refused_ids": [refused.query_id for refused in result.refused[:_REFUSED_TOLD]],
+            "refused_ids": [refused.query_id for refused in result.refused[:_MAX_LISTED]],
             "requests": result.requests,
             "retries": result.retries,
             "bytes": result.bytes,
@@ -123,7 +123,7 @@ class RyftPushQueriesOperator(BaseOperator):
             )
         return queries
 
-    def _tell(self, result: PushResult) -> None:
+    def _log_summary(self, result: PushResult) -> None:
         self.log.info(
             "Ryft accepted %d queries and refused %d, in %d requests (%d of them retries, %d bytes, %.1f s).",
             result.accepted,
@@ -134,7 +134,7 @@ class RyftPushQueriesOperator(BaseOperator):
             result.seconds,
         )
         if self.on_refused == "skip":
-            for refused in result.refused[:_REFUSED_TOLD]:
+            for refused in result.refused[:_MAX_LISTED]:
                 self.log.warning("Ryft refused query %s (%d): %s", refused.query_id, refused.status, refused.message)
 
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def _listeners() -> list[Any]:
     """Return the listener, unless ``[ryft] disabled`` is set.
 
-    Airflow refuses some DAGs (``end_from_trigger``) as soon as any listener is registered, so none is for nothing.
+    Airflow refuses some DAGs (``end_from_trigger``) as soon as any listener is registered.
     """
     if _is_disabled():
         return []

@@ -1,4 +1,4 @@
-"""How the sandbox misbehaves when it is told to."""
+"""Faults: the ways in which the sandbox misbehaves when it is told to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _RANGES = {
 class Fault:
     """One way to misbehave; what is not given is as it would be without the fault.
 
-    ``refuse`` and ``max_bytes`` are rules of a server, and hold beside what befalls a request; so they stand alone.
+    ``refuse`` and ``max_bytes`` are rules of a server, which apply in addition to what happens to a request; so each of
+    them is a fault of its own.
 
     :param status: answer with this status, and store nothing
     :param body: with this body
@@ -42,7 +43,7 @@ class Fault:
         or when everything is ``stored`` and only the answer is lost
     :param refuse: answer 400 to a request that holds a query whose id or text matches this regular expression
     :param max_bytes: answer 413 to a longer request
-    :param times: how often; for ever when not given
+    :param times: how often; without end when not given
     :param probability: how likely for each request
     :raises ConfigurationError: for a value that means nothing
     """
@@ -62,10 +63,10 @@ class Fault:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
+        for name, (lowest, highest) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                bounds = f"from {least} to {most:g}" if math.isfinite(most) else f"{least} or more"
+            if value is not None and not lowest <= value <= highest:
+                bounds = f"from {lowest} to {highest:g}" if math.isfinite(highest) else f"{lowest} or more"
                 raise ConfigurationError(f"{name}: must be {bounds}, not {value!r}")
         for name in ("content_type", "retry_after", "location"):
             if not re.fullmatch(r"[ -~]*", getattr(self, name) or ""):
@@ -74,8 +75,8 @@ class Fault:
                 )
         if self.reset not in (None, *_RESETS):
             raise ConfigurationError(f"reset: must be one of {', '.join(_RESETS)}, not {self.reset!r}")
-        befalls = set(self.to_mapping()) - {"refuse", "max_bytes", "times", "probability"}
-        if self.is_rule and (befalls or (self.refuse is not None and self.max_bytes is not None)):
+        effects = set(self.to_mapping()) - {"refuse", "max_bytes", "times", "probability"}
+        if self.is_rule and (effects or (self.refuse is not None and self.max_bytes is not None)):
             raise ConfigurationError("refuse and max_bytes are faults of their own: give them as such")
         try:
             re.compile(self.refuse or "")
@@ -104,17 +105,17 @@ class Fault:
 
     @property
     def is_rule(self) -> bool:
-        """Tell a rule of the server from what befalls a request."""
+        """Whether this is a rule of the server, and not what happens to a request."""
         return self.refuse is not None or self.max_bytes is not None
 
     def applies_to(self, length: int, queries: Iterable[Any]) -> bool:
-        """Tell whether this request is one that the fault is for."""
+        """Return whether the fault is for this request."""
         if self.max_bytes is not None and length <= self.max_bytes:
             return False
         return self.refuse is None or any(self.refuses(query) for query in queries)
 
     def refuses(self, query: Any) -> bool:
-        """Tell whether this query is one that is refused."""
+        """Return whether this query is refused."""
         if self.refuse is None:
             return False
         texts = (query.get("queryId"), query.get("query")) if isinstance(query, dict) else ()
@@ -146,17 +147,17 @@ class Faults:
         return [fault if fault.times is None else replace(fault, times=int(left)) for fault, left in both if left > 0]
 
     def take(self, length: int, queries: list[Any]) -> tuple[list[Fault], Fault]:
-        """Return the rules that apply to a request, and what befalls it; count them."""
+        """Return the rules that apply to a request, and what happens to it; count them."""
         rules: list[Fault] = []
-        befalls: Fault | None = None
+        effect: Fault | None = None
         with self._lock:
             for position, fault in enumerate(self._waiting):
-                wanted = self._left[position] > 0 and (fault.is_rule or befalls is None)
+                wanted = self._left[position] > 0 and (fault.is_rule or effect is None)
                 if not wanted or not fault.applies_to(length, queries) or self._chance.random() >= fault.probability:
                     continue
                 self._left[position] -= 1
                 if fault.is_rule:
                     rules.append(fault)
                 else:
-                    befalls = fault
-        return rules, befalls or Fault()
+                    effect = fault
+        return rules, effect or Fault()

@@ -1,4 +1,4 @@
-"""Answers HTTP requests: the Ingest API's one address, and what a person needs around it."""
+"""Answers HTTP requests: the Ingest API's one address, and the page, records and faults around it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import sqlite3
 import struct
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.ingest.query import QueryState
 from airflow_provider_ryft.sandbox import page
-from airflow_provider_ryft.sandbox.body import decoded, refusal
+from airflow_provider_ryft.sandbox.body import parse_body, rejection
 from airflow_provider_ryft.sandbox.faults import Fault
+from airflow_provider_ryft.sandbox.state import SandboxState
 from airflow_provider_ryft.sandbox.store import StoredQuery
-
-if TYPE_CHECKING:
-    from airflow_provider_ryft.sandbox.server import Sandbox
 
 PUSH = "/ingest/push/queries"
 
@@ -31,20 +29,22 @@ _ON_PAGE = 100
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers one connection's requests.
+def handler_class(state: SandboxState) -> type[BaseHTTPRequestHandler]:
+    """Return a class that answers for a sandbox; ``http.server`` makes the object of each connection by itself."""
+    return type("Handler", (_Handler,), {"state": state})
 
-    :cvar sandbox: whose requests they are; each sandbox makes a subclass of its own
-    """
 
-    sandbox: ClassVar[Sandbox]
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection's requests."""
+
+    state: ClassVar[SandboxState]
     protocol_version = "HTTP/1.1"
     server_version = "ryft-sandbox"
     sys_version = ""
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        """Take queries."""
+        """Accept queries."""
         body = self._body()
         if body is None:
             return
@@ -52,39 +52,39 @@ class Handler(BaseHTTPRequestHandler):
         if path != PUSH:
             self._not_here(path)
             return
-        queries, trouble = decoded(body)
-        rules, fault = self.sandbox.faults.take(len(body), queries)
-        status, answer = self._judge(body, queries, trouble, rules, fault)
-        is_taken = status == HTTPStatus.OK and fault.status is None
-        if is_taken and fault.reset in (None, "stored") and not fault.hang:
+        queries, problem = parse_body(body)
+        rules, fault = self.state.faults.take(len(body), queries)
+        status, answer = self._judge(body, queries, problem, rules, fault)
+        is_accepted = status == HTTPStatus.OK and fault.status is None
+        if is_accepted and fault.reset in (None, "stored") and not fault.hang:
             try:
-                self.sandbox.store.add(queries)
+                self.state.store.add(queries)
             except sqlite3.Error as error:
                 status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"The queries can't be kept: {error}"}
-        unanswered = fault.hang or fault.reset in ("before", "stored") or (fault.reset == "body" and is_taken)
-        self.sandbox.note(None if unanswered else status, len(body), len(queries))
+        unanswered = fault.hang or fault.reset in ("before", "stored") or (fault.reset == "body" and is_accepted)
+        self.state.record_request(None if unanswered else status, len(body), len(queries))
         self._answer(status, answer, fault)
 
     def do_GET(self) -> None:
-        """Show what was taken, and what is to go wrong."""
+        """Show what was accepted, and the faults that wait."""
         self._skip_body()
         address = urlsplit(self.path)
         wanted = {name: values[-1] for name, values in parse_qs(address.query).items()}
         if address.path == "/":
             self._page(wanted)
         elif address.path == "/queries":
-            deliveries = self._deliveries(wanted, limit=-1)
-            if deliveries is not None:
-                self._json(HTTPStatus.OK, [delivery.record for delivery in deliveries])
+            queries = self._stored_queries(wanted, limit=-1)
+            if queries is not None:
+                self._json(HTTPStatus.OK, [query.record for query in queries])
         elif address.path == "/faults":
-            self._json(HTTPStatus.OK, [fault.to_mapping() for fault in self.sandbox.faults.waiting()])
+            self._json(HTTPStatus.OK, [fault.to_mapping() for fault in self.state.faults.waiting()])
         elif address.path == "/health":
-            self._json(HTTPStatus.OK, {"queries": self.sandbox.store.count(), "last": self.sandbox.store.last()})
+            self._json(HTTPStatus.OK, {"queries": self.state.store.count(), "last": self.state.store.last()})
         else:
             self._not_here(address.path)
 
     def do_PUT(self) -> None:
-        """Be told how to misbehave."""
+        """Replace the faults."""
         body = self._body()
         if body is None:
             return
@@ -92,50 +92,50 @@ class Handler(BaseHTTPRequestHandler):
         if path != "/faults":
             self._not_here(path)
             return
-        wanted, trouble = decoded(body)
-        if trouble:
-            self._error(HTTPStatus.BAD_REQUEST, trouble)
+        faults, problem = parse_body(body)
+        if problem:
+            self._error(HTTPStatus.BAD_REQUEST, problem)
             return
         try:
-            self.sandbox.faults.set(*map(Fault.from_mapping, wanted))
+            self.state.faults.set(*map(Fault.from_mapping, faults))
         except ConfigurationError as error:
             self._error(HTTPStatus.BAD_REQUEST, str(error))
             return
-        self._json(HTTPStatus.OK, [fault.to_mapping() for fault in self.sandbox.faults.waiting()])
+        self._json(HTTPStatus.OK, [fault.to_mapping() for fault in self.state.faults.waiting()])
 
     def do_DELETE(self) -> None:
-        """Forget."""
+        """Delete the accepted queries, or the faults."""
         self._skip_body()
         path = urlsplit(self.path).path
         if path == "/queries":
-            self.sandbox.store.clear()
+            self.state.store.clear()
         elif path == "/faults":
-            self.sandbox.faults.set()
+            self.state.faults.set()
         else:
             self._not_here(path)
             return
         self._json(HTTPStatus.OK, {})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-        """Say nothing: the command line tells of requests in its own words."""
+        """Log nothing: the command line prints each request itself."""
 
     # --- the push
 
     def _body(self) -> bytes | None:
         """Read the body; answer and return ``None`` where there is none to read."""
         length = self.headers.get("Content-Length", "")
-        closes, self.close_connection = self.close_connection, True  # till the next request's beginning is known
+        closes, self.close_connection = self.close_connection, True  # until it is known where the next request begins
         if not re.fullmatch(r"[0-9]{1,15}", length):
             self._error(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing, or no number.")
             return None
-        if int(length) > self.sandbox.max_body:
+        if int(length) > self.state.max_body:
             # A client that sends all of it first hears of an answer only then.
-            left = min(int(length), 8 * self.sandbox.max_body)
+            left = min(int(length), 8 * self.state.max_body)
             while left > 0 and (chunk := self.rfile.read(min(left, 1 << 16))):
                 left -= len(chunk)
-            self.sandbox.note(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, int(length), 0)
+            self.state.record_request(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, int(length), 0)
             self._error(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{length} bytes are more than {self.sandbox.max_body} allowed."
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{length} bytes are more than {self.state.max_body} allowed."
             )
             return None
         body = self.rfile.read(int(length))
@@ -145,32 +145,32 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def _skip_body(self) -> None:
-        """See to it that a body which nobody asked for is not taken for the next request."""
+        """Keep a body that no method here reads from being taken for the next request."""
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             self.close_connection = True
 
     def _judge(
-        self, body: bytes, queries: list[Any], trouble: str, rules: list[Fault], fault: Fault
+        self, body: bytes, queries: list[Any], problem: str, rules: list[Fault], fault: Fault
     ) -> tuple[int, dict[str, Any]]:
         """Decide on the answer; a request is taken whole or refused whole."""
         if fault.status is not None:
             return fault.status, {"error": f"The sandbox was told to answer {fault.status}."}
-        if not self.sandbox.is_token(self.headers.get("X-Ryft-Token")):
+        if not self.state.accepts_token(self.headers.get("X-Ryft-Token")):
             return HTTPStatus.UNAUTHORIZED, {"error": "X-Ryft-Token is missing or wrong."}
         limit = min((rule.max_bytes for rule in rules if rule.max_bytes is not None), default=None)
         if limit is not None:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"{len(body)} bytes are more than {limit} allowed."}
         if self.headers.get_content_type() != "application/json":
             return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"error": "Content-Type must be application/json."}
-        if trouble:
-            return HTTPStatus.BAD_REQUEST, {"error": trouble}
-        refused = refusal(queries, rules)
-        if refused is not None:
-            return HTTPStatus.BAD_REQUEST, refused
+        if problem:
+            return HTTPStatus.BAD_REQUEST, {"error": problem}
+        rejected = rejection(queries, rules)
+        if rejected is not None:
+            return HTTPStatus.BAD_REQUEST, rejected
         return HTTPStatus.OK, {"accepted": len(queries)}
 
     def _answer(self, status: int, answer: dict[str, Any], fault: Fault) -> None:
-        stopping = self.sandbox.stopping
+        stopping = self.state.stopping
         if fault.hang:
             stopping.wait()
             self._reset()
@@ -180,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = json.dumps(answer).encode() if fault.body is None else fault.body.encode()
         if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-            body = b""  # no client would read it, but take it for the next answer
+            body = b""  # a client would take it for the next answer
         if fault.drip:
             head = f"HTTP/1.1 {status} Slow\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             for position in range(len(head + body)):
@@ -203,15 +203,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _reset(self) -> None:
-        """End the connection with an RST rather than in good order."""
+        """End the connection with an RST."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())  # closing the object would wait for the files that were made of it
 
     # --- for people
 
-    def _deliveries(self, wanted: dict[str, str], limit: int) -> list[StoredQuery] | None:
-        """Return what is asked for; answer and return ``None`` where that can't be told."""
+    def _stored_queries(self, wanted: dict[str, str], limit: int) -> list[StoredQuery] | None:
+        """Return what is asked for; answer with the error and return ``None`` where that is not possible."""
         unknown = wanted.keys() - {"tag", "state", "limit", "since"}
         numbers = {"limit": wanted.get("limit", str(limit)), "since": wanted.get("since", "0")}
         if unknown:
@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         elif wanted.get("state") not in (None, *_STATES):
             self._error(HTTPStatus.BAD_REQUEST, f"state must be one of {', '.join(_STATES)}.")
         else:
-            return self.sandbox.store.latest(
+            return self.state.store.latest(
                 limit=int(numbers["limit"]),
                 since=int(numbers["since"]),
                 tag=wanted.get("tag"),
@@ -230,15 +230,15 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _page(self, wanted: dict[str, str]) -> None:
-        deliveries = self._deliveries(wanted, limit=_ON_PAGE)
-        if deliveries is not None:
+        queries = self._stored_queries(wanted, limit=_ON_PAGE)
+        if queries is not None:
             html = page.render(
-                deliveries,
-                self.sandbox.store.count(),
+                queries,
+                self.state.store.count(),
                 tag=wanted.get("tag", ""),
                 state=wanted.get("state", ""),
-                url=self.sandbox.url,
-                takes_any_token=self.sandbox.takes_any_token,
+                url=f"http://127.0.0.1:{self.connection.getsockname()[1]}",
+                accepts_any_token=self.state.accepts_any_token,
             )
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", html.encode())
 

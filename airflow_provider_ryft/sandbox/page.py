@@ -1,4 +1,4 @@
-"""The sandbox's page: the latest queries, for a person to look at. No script, nothing from elsewhere."""
+"""The sandbox's page: the latest queries, without a script and without anything from other servers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from airflow_provider_ryft.ingest.query import QueryState
 from airflow_provider_ryft.sandbox.store import StoredQuery
 
-_LONG = 300
-_MOST = 20_000
+_SUMMARY_LENGTH = 300
+_MAX_TEXT = 20_000
 
 _PAGE = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
 
@@ -28,29 +28,29 @@ $text$failures<ul>$tags</ul></article>""")
 
 
 def render(
-    deliveries: list[StoredQuery], total: int, *, tag: str, state: str, url: str, takes_any_token: bool = True
+    queries: list[StoredQuery], total: int, *, tag: str, state: str, url: str, accepts_any_token: bool = True
 ) -> str:
     """Return the page.
 
-    :param deliveries: what to show, the newest first
+    :param queries: what to show, the newest first
     :param total: how many there are in all
     :param tag: the tag that was asked for
     :param state: the state that was asked for
     :param url: the sandbox's own address
-    :param takes_any_token: whether a query may come with any token
+    :param accepts_any_token: whether any token is accepted
     """
     options = [("", "any state"), *((member.value, member.value) for member in QueryState)]
     states = "".join(
         f'<option value="{value}"{" selected" if value == state else ""}>{label}</option>' for value, label in options
     )
-    body = "".join(_query(delivery.record) for delivery in deliveries) or _EMPTY.substitute(
+    body = "".join(_query(query.record) for query in queries) or _EMPTY.substitute(
         reason="No query is like that. Send one:" if total else "No query has arrived yet. Send a first one:",
         url=url,
-        token="any" if takes_any_token else escape("<the token>"),
+        token="any" if accepts_any_token else escape("<the token>"),
     )
     wanted = urlencode({name: value for name, value in (("tag", tag), ("state", state)) if value})
     return _PAGE.substitute(
-        shown=len(deliveries),
+        shown=len(queries),
         total=f"{total:,}",
         json=escape(f"/queries?{wanted}"),
         tag=escape(tag),
@@ -89,22 +89,22 @@ def _failure(failure: dict[str, Any]) -> str:
     names = [code["type"], code.get("name"), code.get("code"), failure.get("failureType")]
     head = " · ".join(str(name) for name in names if name is not None)
     message = failure.get("failureMessage", "")
-    return f'<pre class="failure"><span class="bad">{escape(head)}</span>\n{escape(message[:_MOST])}</pre>'
+    return f'<pre class="failure"><span class="bad">{escape(head)}</span>\n{escape(message[:_MAX_TEXT])}</pre>'
 
 
 def _text(text: str) -> str:
-    shown = f"<pre>{escape(text[:_MOST])}</pre>"
-    if len(text) <= _LONG:
+    shown = f"<pre>{escape(text[:_MAX_TEXT])}</pre>"
+    if len(text) <= _SUMMARY_LENGTH:
         return shown
-    cut = "" if len(text) <= _MOST else f"; here are the first {_MOST:,}, and all of them in /queries"
+    cut = "" if len(text) <= _MAX_TEXT else f"; here are the first {_MAX_TEXT:,}, and all of them in /queries"
     return (
-        f"<details><summary>{escape(' '.join(text[:_LONG].split()))}… "
+        f"<details><summary>{escape(' '.join(text[:_SUMMARY_LENGTH].split()))}… "
         f'<span class="quiet">({len(text):,} characters{cut})</span></summary>{shown}</details>'
     )
 
 
 def _duration(milliseconds: float) -> str:
-    """Say how long in the units that a person would take."""
+    """Return a duration in the units that a person would use."""
     if milliseconds < 999.5:  # what is more would be rounded to 1,000
         return f"{milliseconds:.3g} ms"
     if milliseconds < 59_950:

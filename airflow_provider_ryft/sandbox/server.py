@@ -1,74 +1,44 @@
-"""The sandbox: a server on loopback, what it accepted, and how it misbehaves."""
+"""The sandbox's server: sockets and threads on loopback, in front of a :class:`SandboxState`."""
 
 from __future__ import annotations
 
-import hmac
 import socket
 import socketserver
 import sys
 import threading
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from airflow_provider_ryft.exceptions import ConfigurationError
-from airflow_provider_ryft.sandbox.faults import Faults
-from airflow_provider_ryft.sandbox.handler import Handler
-from airflow_provider_ryft.sandbox.store import Store
-
-MAX_BODY = 10 << 20
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request to the Ingest API that the sandbox answered, or would not answer.
-
-    :param status: of the answer; ``None`` if there was none, or only the beginning of a 200
-    :param length: bytes of the body
-    :param queries: how many queries it held
-    """
-
-    status: int | None
-    length: int
-    queries: int
+from airflow_provider_ryft.sandbox.handler import handler_class
+from airflow_provider_ryft.sandbox.state import MAX_BODY, Request, SandboxState
 
 
 class Sandbox:
     """A stand-in for the Ingest API on a port of loopback; use it as a context manager.
 
-    :param token: the only token that is accepted; any that is not empty if not given
     :param port: the port, any free one if 0
-    :param db: file of the SQLite database that keeps what was accepted
-    :param max_body: bytes of a request above which the answer is 413
-    :param seed: of the chance in faults
-    :param on_request: called after each request to the Ingest API
+    :param token: this and the others are those of :class:`SandboxState`
     :raises ConfigurationError: if the token is empty, or the port or the file can't be used
     """
 
     def __init__(
         self,
         *,
-        token: str | None = None,
         port: int = 0,
+        token: str | None = None,
         db: str = ":memory:",
         max_body: int = MAX_BODY,
         seed: int = 0,
         on_request: Callable[[Request], None] | None = None,
     ) -> None:
-        if token is not None and not token.strip():
-            raise ConfigurationError("The token is empty. Leave it out to accept any.")
-        self._token = token
-        self.faults = Faults(seed)
-        self.max_body = max_body
-        self.requests: deque[Request] = deque(maxlen=100_000)
-        self.stopping = threading.Event()
-        self._on_request = on_request
-        self.store = Store(db)
+        self.state = SandboxState(token=token, db=db, max_body=max_body, seed=seed, on_request=on_request)
+        self.faults, self.store, self.requests = self.state.faults, self.state.store, self.state.requests
+        self.records, self.statuses = self.state.records, self.state.statuses
         try:
-            self._server = _Server(("127.0.0.1", port), type("Handler", (Handler,), {"sandbox": self}))
+            self._server = _Server(("127.0.0.1", port), handler_class(self.state))
         except (OSError, OverflowError) as error:
             self.store.close()
             reason = getattr(error, "strerror", None) or "it must be from 0 to 65535"
@@ -90,38 +60,12 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stopping.set()
+        self.state.stopping.set()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
         self.store.close()
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the payloads that were accepted, in the order of their arrival."""
-        return [delivery.record for delivery in reversed(self.store.latest())]
-
-    @property
-    def takes_any_token(self) -> bool:
-        """Whether any token is let in that is not empty."""
-        return self._token is None
-
-    def is_token(self, token: str | None) -> bool:
-        """Tell whether a request with this token is let in."""
-        if self._token is None:
-            return bool(token)
-        return hmac.compare_digest((token or "").encode(), self._token.encode())
-
-    def note(self, status: int | None, length: int, queries: int) -> None:
-        """Remember a request to the Ingest API, see :class:`Request`."""
-        request = Request(status, length, queries)
-        self.requests.append(request)
-        if self._on_request is not None:
-            self._on_request(request)
-
-    def statuses(self) -> Counter[int | None]:
-        """Return how often each status was answered."""
-        return Counter(request.status for request in list(self.requests))
 
 
 class _Server(ThreadingHTTPServer):
@@ -154,6 +98,6 @@ class _Server(ThreadingHTTPServer):
             self.shutdown_request(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away, which is what the sandbox is for."""
+        """Ignore a client that went away, which is what the sandbox is for."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

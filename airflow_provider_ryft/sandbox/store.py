@@ -1,4 +1,4 @@
-"""Keeps what the sandbox accepted, in SQLite."""
+"""The queries that the sandbox accepted, in SQLite."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS delivery_by_query_id ON delivery (query_id);
 class StoredQuery:
     """A query as it was received.
 
-    :param number: counts deliveries from 1
+    :param number: counts accepted queries from 1, those that were deleted included
     :param received_at: ISO 8601, in UTC
     :param record: the payload
     """
@@ -44,7 +44,7 @@ class StoredQuery:
 
 
 class Store:
-    """Deliveries in an SQLite file; a query that is delivered twice is kept twice.
+    """Accepted queries in an SQLite file; one that is delivered twice is kept twice.
 
     :param path: the file, or ``:memory:``
     :raises ConfigurationError: if the file can't be used
@@ -77,9 +77,9 @@ class Store:
     def latest(
         self, *, limit: int = -1, tag: str | None = None, state: str | None = None, since: int = 0
     ) -> list[StoredQuery]:
-        """Return deliveries, the newest first.
+        """Return queries, the newest first.
 
-        :param limit: how many at the most; all if negative
+        :param limit: at most so many; all if negative
         :param tag: only those with this tag
         :param state: only those in this state
         :param since: only those with a higher number
@@ -94,15 +94,15 @@ class Store:
         return [StoredQuery(number, received_at, json.loads(record)) for number, received_at, record in rows]
 
     def count(self) -> int:
-        """Return how many deliveries are kept."""
+        """Return how many queries are kept."""
         return int(self._rows("SELECT count(*) FROM delivery", {})[0][0])
 
     def last(self) -> int:
-        """Return the number of the latest delivery; 0 if there is none."""
+        """Return the number of the latest query; 0 if there is none."""
         return int(self._rows("SELECT coalesce(max(number), 0) FROM delivery", {})[0][0])
 
     def clear(self) -> None:
-        """Forget all deliveries."""
+        """Delete all queries."""
         with self._lock, self._db:
             self._db.execute("DELETE FROM delivery")
 

@@ -41,7 +41,7 @@ def test_a_machine_that_would_report(path: Path, sandbox: Sandbox, capsys: pytes
         "connection found",
         "address reachable, token accepted",
         "outbox writable",
-        "server not left alone",
+        "circuit breaker closed",
         "last success",
     ]
     assert sandbox.records() == []
@@ -56,7 +56,7 @@ def test_the_screen_for_people_shows_no_token(path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    ("environment", "check", "told"),
+    ("environment", "check", "expected"),
     [
         ({"AIRFLOW__RYFT__DISABLED": "True"}, "listener on", "unset it"),
         ({"AIRFLOW_CONN_RYFT_DEFAULT": "http://:x@h"}, "connection found", "make it one of type ryft"),
@@ -69,24 +69,24 @@ def test_each_failing_line_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
     environment: dict[str, str],
     check: str,
-    told: str,
+    expected: str,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     code, found = checked(path, capsys)
     assert code == 1
     assert not found[check]["ok"]
-    assert told in found[check]["detail"]
+    assert expected in found[check]["detail"]
 
 
-def test_a_refused_token_is_told(path: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_token_is_reported(path: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     sandbox.faults.set(Fault(status=401))
     code, found = checked(path, capsys)
     assert code == 1
     assert "refused the ingest token" in found["address reachable, token accepted"]["detail"]
 
 
-def test_an_outbox_that_cannot_be_written_to_is_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outbox_that_cannot_be_written_to_is_reported(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.mkdir()
     (path / "open").write_text("not a folder")
     code, found = checked(path, capsys)
@@ -94,17 +94,17 @@ def test_an_outbox_that_cannot_be_written_to_is_told(path: Path, capsys: pytest.
     assert "outbox_path" in found["outbox writable"]["detail"]
 
 
-def test_a_pause_is_told_with_its_reason(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_open_circuit_breaker_is_shown_with_its_reason(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outbox = Outbox(path)
     assert outbox.try_writing() == ""
     outbox.state.record_misconfiguration("the token has expired")
     code, found = checked(path, capsys)
     assert code == 1
-    assert "the token has expired" in found["server not left alone"]["detail"]
-    assert "minute" in found["server not left alone"]["detail"]
+    assert "the token has expired" in found["circuit breaker closed"]["detail"]
+    assert "minute" in found["circuit breaker closed"]["detail"]
 
 
-def test_the_last_success_is_told_as_an_age(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_success_is_shown_as_an_age(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outbox = Outbox(path)
     outbox.try_writing()
     outbox.state.record_success(accepted=1)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_ryft.api import disable_ryft, enable_ryft
 from airflow_provider_ryft.capture.statement import Statement
-from airflow_provider_ryft.listener.policy import ReportingPolicy, disable_ryft, enable_ryft
+from airflow_provider_ryft.listener.policy import ReportingPolicy
 from airflow_provider_ryft.settings import Settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -130,24 +131,6 @@ def test_an_excluded_task_cannot_be_enabled(dag: Any) -> None:
     enable_ryft(dag)
     enable_ryft(dag.get_task("plain"))
     assert not ReportingPolicy(Settings(exclude_dags=("etl_*",))).includes_task(dag.get_task("plain"))
-
-
-def test_a_class_cannot_be_marked() -> None:
-    """It would turn off all operators of its kind, in every DAG of the process."""
-    from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
-
-    with pytest.raises(TypeError, match="not the class SQLExecuteQueryOperator"):
-        disable_ryft(SQLExecuteQueryOperator)
-    assert not hasattr(SQLExecuteQueryOperator, "_ryft_reported")
-
-
-@pytest.mark.parametrize("wrong", [None, "etl", len, object()])
-def test_nothing_else_can_be_marked(wrong: Any) -> None:
-    """A misplaced call is told where it is made, rather than ignored."""
-    with pytest.raises(TypeError, match=r"disable_ryft\(\) takes a DAG, an operator or .* not "):
-        disable_ryft(wrong)
-    with pytest.raises(TypeError, match="enable_ryft"):
-        enable_ryft(wrong)
 
 
 def test_a_task_without_a_dag_is_reported() -> None:

@@ -50,11 +50,11 @@ def test_when_disabled_there_is_no_listener_at_all(tmp_path: Path, value: str, l
 
 
 def test_a_flag_that_cannot_be_read_is_no_listener_and_no_error(tmp_path: Path) -> None:
-    """Whoever set it meant to."""
+    """The author of the flag meant to set it."""
     assert load(tmp_path, AIRFLOW__RYFT__DISABLED="perhaps")["LISTENERS"] == ["0"]
 
 
-def test_airflow_s_own_manager_loads_it_without_complaint() -> None:
+def test_airflow_s_own_manager_loads_it_without_an_error() -> None:
     from airflow import plugins_manager
 
     if hasattr(plugins_manager, "_get_plugins"):

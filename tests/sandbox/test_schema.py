@@ -43,157 +43,164 @@ def refused_field(payload: Any) -> str | None:
 
 
 def names(problem: str, field: str) -> bool:
-    """Tell whether a sentence is about a field; the empty one is the whole record."""
+    """Return whether a sentence is about a field; the empty one is the whole record."""
     return problem.startswith(f"{field or 'record'}: ")
 
 
-class TestFacts:
-    def test_fields_are_those_of_the_page_and_of_query(self) -> None:
-        failure = schema()["$defs"]["failure"]
-        in_schema = {
-            *schema()["properties"],
-            *(f"context.{name}" for name in schema()["properties"]["context"]["properties"]),
-            *(f"failureInfo.{name}" for name in failure["properties"]),
-            *(f"failureInfo.errorCode.{name}" for name in failure["properties"]["errorCode"]["properties"]),
-        } - {"failureInfo.errorCode"}
-        in_query = {
-            *(key.path for key in Query._keys.values()),
-            *(f"context.{key.path}" for key in QueryContext._keys.values()),
-            *(f"failureInfo.{key.path}" for key in FailureInfo._keys.values()),
-        }
-        assert in_schema == in_query == REQUIRED | OPTIONAL
-
-    def test_required_fields_are_those_of_the_page_and_of_query(self) -> None:
-        failure = schema()["$defs"]["failure"]
-        assert failure["required"] == ["errorCode"]
-        in_schema = {
-            *schema()["required"],
-            *(f"failureInfo.errorCode.{name}" for name in failure["properties"]["errorCode"]["required"]),
-        }
-        in_query = {
-            *(key.path for key in Query._keys.values() if key.required),
-            *(f"context.{key.path}" for key in QueryContext._keys.values() if key.required),
-            *(f"failureInfo.{key.path}" for key in FailureInfo._keys.values() if key.required),
-        }
-        assert in_schema == in_query == REQUIRED
-
-    def test_values_of_enums_are_those_of_the_enums(self) -> None:
-        failure = schema()["$defs"]["failure"]["properties"]["errorCode"]["properties"]
-        context = schema()["properties"]["context"]["properties"]
-        assert context["queryType"]["enum"] == [member.value for member in QueryType]
-        assert schema()["properties"]["queryState"]["enum"] == [member.value for member in QueryState]
-        assert failure["type"]["enum"] == [member.value for member in ErrorType]
-
-    def test_it_is_a_valid_json_schema(self) -> None:
-        from jsonschema import Draft202012Validator
-
-        Draft202012Validator.check_schema(schema())
+def test_fields_are_those_of_the_page_and_of_query() -> None:
+    failure = schema()["$defs"]["failure"]
+    in_schema = {
+        *schema()["properties"],
+        *(f"context.{name}" for name in schema()["properties"]["context"]["properties"]),
+        *(f"failureInfo.{name}" for name in failure["properties"]),
+        *(f"failureInfo.errorCode.{name}" for name in failure["properties"]["errorCode"]["properties"]),
+    } - {"failureInfo.errorCode"}
+    in_query = {
+        *(key.path for key in Query._keys.values()),
+        *(f"context.{key.path}" for key in QueryContext._keys.values()),
+        *(f"failureInfo.{key.path}" for key in FailureInfo._keys.values()),
+    }
+    assert in_schema == in_query == REQUIRED | OPTIONAL
 
 
-class TestValid:
-    @given(query=queries())
-    def test_every_query_that_can_be_built(self, query: Query) -> None:
-        assert problems(query.to_payload()) == []
-        assert problems(json.loads(query.encode())) == []
-
-    @given(payload=payloads())
-    def test_every_payload_that_query_takes(self, payload: dict[str, Any]) -> None:
-        assert refused_field(payload) is None
-        assert problems(payload) == []
-
-    def test_the_examples_of_the_page(self) -> None:
-        single = {
-            "context": {
-                "catalog": "iceberg",
-                "schema": "gold",
-                "queryType": "SELECT",
-                "user": "my-service",
-                "userAgent": "my-client",
-            },
-            "timestamp": "2026-03-10T12:00:00.000Z",
-            "duration_ms": 100,
-            "query": "SELECT * FROM gold.my_table",
-            "queryId": "test-001",
-            "queryState": "FINISHED",
-            "tags": ["source:my-engine"],
-        }
-        bulk = {
-            "context": {"catalog": "iceberg"},
-            "queryId": "q-123",
-            "query": "SELECT * FROM my_table",
-            "queryState": "FINISHED",
-            "duration_ms": 1230,
-            "timestamp": "2026-03-10T12:00:00.000Z",
-        }
-        assert problems(single) == problems(bulk) == problems({**bulk, "context": {}}) == []
+def test_required_fields_are_those_of_the_page_and_of_query() -> None:
+    failure = schema()["$defs"]["failure"]
+    assert failure["required"] == ["errorCode"]
+    in_schema = {
+        *schema()["required"],
+        *(f"failureInfo.errorCode.{name}" for name in failure["properties"]["errorCode"]["required"]),
+    }
+    in_query = {
+        *(key.path for key in Query._keys.values() if key.required),
+        *(f"context.{key.path}" for key in QueryContext._keys.values() if key.required),
+        *(f"failureInfo.{key.path}" for key in FailureInfo._keys.values() if key.required),
+    }
+    assert in_schema == in_query == REQUIRED
 
 
-class TestInvalid:
-    @pytest.mark.parametrize("invalid", INVALID, ids=[invalid.name for invalid in INVALID])
-    def test_is_refused_by_both_with_the_name_of_its_field(self, invalid: Invalid) -> None:
-        assert refused_field(invalid.payload) == invalid.field
-        found = problems(invalid.payload)
-        assert len(found) == 1
-        assert names(found[0], invalid.field)
+def test_values_of_enums_are_those_of_the_enums() -> None:
+    failure = schema()["$defs"]["failure"]["properties"]["errorCode"]["properties"]
+    context = schema()["properties"]["context"]["properties"]
+    assert context["queryType"]["enum"] == [member.value for member in QueryType]
+    assert schema()["properties"]["queryState"]["enum"] == [member.value for member in QueryState]
+    assert failure["type"]["enum"] == [member.value for member in ErrorType]
 
-    @pytest.mark.parametrize(
-        ("payload", "problem"),
-        [
-            (without("duration_ms"), "duration_ms: is required, and missing"),
-            (changed("failureInfo", {}), "failureInfo.errorCode.type: is required, and missing"),
-            (
-                changed("context.table", "x"),
-                "context.table: unknown field; allowed: catalog, queryType, schema, serverVersion, user, userAgent",
-            ),
-            (
-                changed("queryState", "OK"),
-                'queryState: must be one of FINISHED, SUCCEEDED, FAILED, not "OK"',
-            ),
-            (changed("tags", [1]), "tags[0]: must be of type string, not 1"),
-            (changed("duration_ms", -1), "duration_ms: must be 0 or more, not -1"),
-            (changed("duration_ms", float("nan")), "duration_ms: must be a finite number, not NaN"),
-            (changed("queryId", " "), 'queryId: must not be empty, not " "'),
-            (
-                changed("timestamp", "today"),
-                'timestamp: must be ISO 8601 with an offset, such as 2026-03-10T12:00:00.000Z, not "today"',
-            ),
-            ("SELECT 1", 'record: must be of type object, not "SELECT 1"'),
-        ],
-    )
-    def test_is_told_in_one_sentence(self, payload: Any, problem: str) -> None:
-        assert problems(payload) == [problem]
 
-    def test_all_problems_are_told_each_once(self) -> None:
-        record = {**changed("failureInfo", [{}, {"errorCode": {"type": "OOPS", "x": 1}}]), "sql": "", "catalog": ""}
-        del record["query"], record["queryId"]
-        assert [problem.split(": ")[0] for problem in problems(record)] == [
-            "catalog",
-            "failureInfo[0].errorCode.type",
-            "failureInfo[1].errorCode.type",
-            "failureInfo[1].errorCode.x",
-            "query",
-            "queryId",
-            "sql",
-        ]
+def test_it_is_a_valid_json_schema() -> None:
+    from jsonschema import Draft202012Validator
 
-    @pytest.mark.parametrize("name", ["", " ", "a" * 10_000, "\ud800", "\x00\n", "dürations"])
-    def test_an_unknown_name_of_any_kind_makes_no_problem_of_its_own(self, name: str) -> None:
-        (found,) = problems({**VALID, name: 1})
-        assert "unknown field" in found
-        assert len(found) < 300
-        found.encode()
+    Draft202012Validator.check_schema(schema())
 
-    def test_a_long_value_is_told_shortened(self) -> None:
-        (found,) = problems(changed("tags", "x" * 1_000_000))
-        assert len(found) < 200
 
-    def test_what_is_nested_too_deeply(self) -> None:
-        deep: Any = []
-        for _ in range(100_000):
-            deep = [deep]
-        assert problems(changed("context", deep)) == ["record: is nested too deeply"]
-        while deep:  # Python itself would recurse to free it
-            deep = deep[0]
+@given(query=queries())
+def test_valid_is_every_query_that_can_be_built(query: Query) -> None:
+    assert problems(query.to_payload()) == []
+    assert problems(json.loads(query.encode())) == []
+
+
+@given(payload=payloads())
+def test_valid_is_every_payload_that_query_takes(payload: dict[str, Any]) -> None:
+    assert refused_field(payload) is None
+    assert problems(payload) == []
+
+
+def test_valid_are_the_examples_of_the_page() -> None:
+    single = {
+        "context": {
+            "catalog": "iceberg",
+            "schema": "gold",
+            "queryType": "SELECT",
+            "user": "my-service",
+            "userAgent": "my-client",
+        },
+        "timestamp": "2026-03-10T12:00:00.000Z",
+        "duration_ms": 100,
+        "query": "SELECT * FROM gold.my_table",
+        "queryId": "test-001",
+        "queryState": "FINISHED",
+        "tags": ["source:my-engine"],
+    }
+    bulk = {
+        "context": {"catalog": "iceberg"},
+        "queryId": "q-123",
+        "query": "SELECT * FROM my_table",
+        "queryState": "FINISHED",
+        "duration_ms": 1230,
+        "timestamp": "2026-03-10T12:00:00.000Z",
+    }
+    assert problems(single) == problems(bulk) == problems({**bulk, "context": {}}) == []
+
+
+@pytest.mark.parametrize("invalid", INVALID, ids=[invalid.name for invalid in INVALID])
+def test_an_invalid_record_is_refused_by_both_with_the_name_of_its_field(invalid: Invalid) -> None:
+    assert refused_field(invalid.payload) == invalid.field
+    found = problems(invalid.payload)
+    assert len(found) == 1
+    assert names(found[0], invalid.field)
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (without("duration_ms"), "duration_ms: is required, and missing"),
+        (changed("failureInfo", {}), "failureInfo.errorCode.type: is required, and missing"),
+        (
+            changed("context.table", "x"),
+            "context.table: unknown field; allowed: catalog, queryType, schema, serverVersion, user, userAgent",
+        ),
+        (
+            changed("queryState", "OK"),
+            'queryState: must be one of FINISHED, SUCCEEDED, FAILED, not "OK"',
+        ),
+        (changed("tags", [1]), "tags[0]: must be of type string, not 1"),
+        (changed("duration_ms", -1), "duration_ms: must be 0 or more, not -1"),
+        (changed("duration_ms", float("nan")), "duration_ms: must be a finite number, not NaN"),
+        (changed("queryId", " "), 'queryId: must not be empty, not " "'),
+        (
+            changed("timestamp", "today"),
+            'timestamp: must be ISO 8601 with an offset, such as 2026-03-10T12:00:00.000Z, not "today"',
+        ),
+        ("SELECT 1", 'record: must be of type object, not "SELECT 1"'),
+    ],
+)
+def test_an_invalid_record_is_explained_in_one_sentence(payload: Any, problem: str) -> None:
+    assert problems(payload) == [problem]
+
+
+def test_all_problems_are_listed_each_once() -> None:
+    record = {**changed("failureInfo", [{}, {"errorCode": {"type": "OOPS", "x": 1}}]), "sql": "", "catalog": ""}
+    del record["query"], record["queryId"]
+    assert [problem.split(": ")[0] for problem in problems(record)] == [
+        "catalog",
+        "failureInfo[0].errorCode.type",
+        "failureInfo[1].errorCode.type",
+        "failureInfo[1].errorCode.x",
+        "query",
+        "queryId",
+        "sql",
+    ]
+
+
+@pytest.mark.parametrize("name", ["", " ", "a" * 10_000, "\ud800", "\x00\n", "dürations"])
+def test_an_unknown_name_of_any_kind_makes_no_problem_of_its_own(name: str) -> None:
+    (found,) = problems({**VALID, name: 1})
+    assert "unknown field" in found
+    assert len(found) < 300
+    found.encode()
+
+
+def test_a_long_value_is_shortened() -> None:
+    (found,) = problems(changed("tags", "x" * 1_000_000))
+    assert len(found) < 200
+
+
+def test_a_record_that_is_nested_too_deeply() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert problems(changed("context", deep)) == ["record: is nested too deeply"]
+    while deep:  # Python itself would recurse to free it
+        deep = deep[0]
 
 
 # --- a valid payload with one change
@@ -278,29 +285,30 @@ def mutants(draw: st.DrawFn) -> Any:
     return payload
 
 
-class TestAgreement:
-    @settings(max_examples=250, deadline=None)
-    @given(mutant=mutants())
-    def test_one_change_is_judged_alike_by_both(self, mutant: Any) -> None:
-        field = refused_field(mutant)
-        found = problems(mutant)
-        event("valid" if field is None else "invalid")
-        if field is None:
-            assert found == []
-        else:
-            assert any(names(problem, field) for problem in found)
+@settings(max_examples=250, deadline=None)
+@given(mutant=mutants())
+def test_one_change_is_judged_alike_by_both(mutant: Any) -> None:
+    field = refused_field(mutant)
+    found = problems(mutant)
+    event("valid" if field is None else "invalid")
+    if field is None:
+        assert found == []
+    else:
+        assert any(names(problem, field) for problem in found)
 
-    @settings(max_examples=400, deadline=None)
-    @given(text=times().flatmap(edits))
-    def test_what_a_time_is(self, text: str) -> None:
-        field = refused_field(changed("timestamp", text))
-        event("valid" if field is None else "invalid")
-        assert bool(problems(changed("timestamp", text))) == (field is not None)
-        assert field in (None, "timestamp")
 
-    @settings(max_examples=300, deadline=None)
-    @given(value=json_values())
-    def test_what_a_record_is(self, value: Any) -> None:
-        field = refused_field(value)
-        assert field is not None
-        assert any(names(problem, field) for problem in problems(value))
+@settings(max_examples=400, deadline=None)
+@given(text=times().flatmap(edits))
+def test_both_agree_on_what_a_time_is(text: str) -> None:
+    field = refused_field(changed("timestamp", text))
+    event("valid" if field is None else "invalid")
+    assert bool(problems(changed("timestamp", text))) == (field is not None)
+    assert field in (None, "timestamp")
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=json_values())
+def test_both_agree_on_what_a_record_is(value: Any) -> None:
+    field = refused_field(value)
+    assert field is not None
+    assert any(names(problem, field) for problem in problems(value))

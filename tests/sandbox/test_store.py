@@ -134,7 +134,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize("name", ["missing/sandbox.db", ".", "text.db"])
-def test_a_file_that_cannot_be_used_is_told_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_used_is_explained_in_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.db").write_text("no database " * 100)
     with pytest.raises(ConfigurationError, match=r"^The SQLite file '.*' can't be used: .*\. Name one"):
         Store(str(tmp_path / name))
