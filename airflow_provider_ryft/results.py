@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class RefusedQuery:
-    """A query that the server will not take.
+    """A query that the server refused.
 
     :param line: the query as it was sent
     :param status: the HTTP status of the answer
-    :param message: the server's words, shortened
+    :param message: the server's message, shortened
     """
 
     line: bytes = field(repr=False)
@@ -29,8 +29,8 @@ class RefusedQuery:
 class PushResult:
     """What became of the queries of a push.
 
-    :param accepted: how many the server took
-    :param refused: those that it will not take
+    :param accepted: how many the server accepted
+    :param refused: those that it refused
     :param requests: how many HTTP requests were sent
     :param retries: how many of them repeated an earlier one
     :param bytes: how many bytes of JSON they carried

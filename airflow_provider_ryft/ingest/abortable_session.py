@@ -65,7 +65,7 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 class _Abortable:
     """Mixin of a connection: a second handle on its socket, so that another thread can end it at any moment.
 
-    The connection's own attribute will not do: it is not set while a name is looked up, stands for nothing during a TLS
+    The connection's own attribute will not do: it is not set while a name is looked up, is of no use during a TLS
     handshake, and is cleared before the body of an answer is read that ends the connection.
     """
 

@@ -29,7 +29,7 @@ def checked_token(token: SecretStr) -> SecretStr:
         raise ConfigurationError("The ingest token is empty, or no text. Put the token that Ryft gave you there.")
     if not re.fullmatch(r"[!-~]+", token):
         raise ConfigurationError(
-            "The ingest token holds a character that no token has (white space inside, or not ASCII). Copy it anew."
+            "The ingest token holds a character that no token has (white space inside, or not ASCII). Copy it again."
         )
     return token
 

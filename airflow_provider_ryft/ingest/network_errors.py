@@ -1,4 +1,4 @@
-"""Why a server did not answer, in words of our own: the libraries' carry addresses of proxies with their passwords."""
+"""Why a server did not answer, in our own words: messages of libraries hold addresses of proxies with passwords."""
 
 from __future__ import annotations
 

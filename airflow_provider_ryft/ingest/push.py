@@ -73,7 +73,7 @@ class Push:
     def _next_level(self, refused: list[tuple[list[bytes], Response]]) -> list[list[bytes]]:
         """Take what was refused apart."""
         if len(refused) >= BISECTION_SAMPLE and not self._limits.has_accepted:
-            # Everything was refused so far: one of each group tells sooner than halves whether that's true of all.
+            # Everything was refused so far: one of each group shows sooner than halves whether that's true of all.
             return [group[:1] for group, _ in refused] + [group[1:] for group, _ in refused]
         return [half for group, answer in refused for half in _halves(group, by_bytes=_is_too_large(answer.status))]
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from airflow_provider_ryft.exceptions import InvalidQueryError
 from airflow_provider_ryft.ingest import fields
 from airflow_provider_ryft.ingest.fields import (
-    LONGEST_SHOWN,
+    MAX_SHOWN_LENGTH,
     ErrorType,
     Field,
     Number,
@@ -62,7 +62,7 @@ def _leaves(path: str, payload: object, known: Iterable[str], prefix: str = "") 
     allowed = {key[len(below) :].split(".")[0] for key in known if key.startswith(below)}
     for name, value in payload.items():
         if name not in allowed:
-            is_short = isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST_SHOWN
+            is_short = isinstance(name, str) and name.isidentifier() and len(name) <= MAX_SHOWN_LENGTH
             given = name if is_short else shown(name)
             raise InvalidQueryError(_join(path, below + given), _unknown(given, allowed))
         key = f"{below}{name}"
@@ -129,10 +129,10 @@ def _write_failure(failure: FailureInfo | tuple[FailureInfo, ...]) -> str:
 class FailureInfo(_Record):
     """Why a query failed.
 
-    :param error_type: who or what made it fail
+    :param error_type: what made it fail
     :param error_code: the engine's own numeric code
     :param error_name: the engine's own name of the error
-    :param failure_message: what a person should read
+    :param failure_message: the engine's message, for people
     :param failure_type: name of the exception or error class
     """
 
@@ -173,7 +173,7 @@ class QueryContext(_Record):
 class Query(_Record):
     """A query that has ended, as Ryft takes it.
 
-    :param query_id: the engine's own id if it is known, otherwise any unique text; kept over every redelivery
+    :param query_id: the engine's own id if it is known, otherwise any unique text; the same in every redelivery
     :param query: the text of the statement
     :param query_state: how it ended
     :param timestamp: when it started: an aware ``datetime``, or ISO 8601 text with an offset; kept in UTC, in
@@ -203,7 +203,7 @@ class Query(_Record):
     }
 
     def encode(self) -> bytes:
-        """Return the payload as one line of UTF-8 JSON; it is encoded once, however often it is asked for."""
+        """Return the payload as one line of UTF-8 JSON; it is encoded only once."""
         if self._line is None:
             pieces = fields.pieces(self._keys, self._values())
             object.__setattr__(self, "_line", f"{{{','.join(pieces.values())}}}".encode())

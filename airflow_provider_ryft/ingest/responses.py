@@ -78,7 +78,7 @@ def classify_status(status: int) -> ResponseClass:
 def explain(answer: Response, base_url: str) -> str:
     """Say in a sentence or two what an answer of the class *misconfigured* means and what to do about it."""
     status = answer.status
-    words = f" It says: {answer.message}" if answer.message else ""
+    said = f" It says: {answer.message}" if answer.message else ""
     if classify_status(status) is ResponseClass.ACCEPTED:
         return (
             f"{base_url} answered {status} with a page for people, which an Ingest API does not: it may be the login "
@@ -86,7 +86,7 @@ def explain(answer: Response, base_url: str) -> str:
         )
     if status in (401, 403):
         return (
-            f"{base_url} refused the ingest token ({status}). Put a valid token of your Ryft environment there.{words}"
+            f"{base_url} refused the ingest token ({status}). Put a valid token of your Ryft environment there.{said}"
         )
     if 300 <= status < 400:
         where = f" to {answer.location}" if answer.location else ""
@@ -95,12 +95,10 @@ def explain(answer: Response, base_url: str) -> str:
             "Put the address where the Ingest API really is."
         )
     if status in (404, 405, 410):
-        return f"There is no Ingest API at {base_url} ({status}). Check the address, its port and its path.{words}"
+        return f"There is no Ingest API at {base_url} ({status}). Check the address, its port and its path.{said}"
     if status == 407:
         return f"The proxy before {base_url} wants a login (407). Put it into the proxy's address."
-    return (
-        f"{base_url} answered {status}, which an Ingest API does not. Check the address and what is before it.{words}"
-    )
+    return f"{base_url} answered {status}, which an Ingest API does not. Check the address and what is before it.{said}"
 
 
 def read_response(response: requests.Response, token: str) -> Response:

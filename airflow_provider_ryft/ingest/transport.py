@@ -1,6 +1,6 @@
 """One POST to one address: bounded in time whatever the server does, and the token to that address only.
 
-What :mod:`requests` does by default would break both promises: a read timeout starts anew with each byte, its retries
+What :mod:`requests` does by default would break both promises: a read timeout starts again with each byte, its retries
 obey a ``Retry-After`` of hours, and it follows a redirect with the token to any host and with the body to none.
 """
 

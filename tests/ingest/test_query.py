@@ -239,7 +239,7 @@ def test_encoding_is_done_once() -> None:
 
 
 def test_replace_does_not_keep_the_old_bytes() -> None:
-    """A changed copy is encoded anew, and checked."""
+    """A changed copy is encoded again, and checked."""
     original = query()
     original.encode()
     assert strict(dataclasses.replace(original, query="SELECT 2").encode())["query"] == "SELECT 2"
@@ -428,7 +428,7 @@ def test_a_date_is_no_time() -> None:
     ],
 )
 def test_a_time_outside_the_calendar_is_an_error(edge: datetime) -> None:
-    """A time that is before the year 1 or after 9999 in UTC is refused in words."""
+    """A time that is before the year 1 or after 9999 in UTC is refused with a reason."""
     with pytest.raises(InvalidQueryError, match="timestamp: is outside the years 1 to 9999"):
         query(timestamp=edge)
 
@@ -551,7 +551,7 @@ def test_an_object_that_cannot_be_shown_is_still_named() -> None:
 
     class Mute:
         def __repr__(self) -> str:
-            raise RuntimeError("no words")
+            raise RuntimeError("no text")
 
     with pytest.raises(InvalidQueryError, match="duration_ms: must be a number, not Mute"):
         query(duration_ms=Mute())

@@ -134,7 +134,7 @@ def keep_answering(reply: bytes = answer()) -> Talk:
 
 
 def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait until something is so; tell whether it came to be."""
+    """Wait until something is so; return whether it came to be."""
     ends = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > ends:
@@ -144,7 +144,7 @@ def eventually(is_so: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 def within_reason(seconds: float, work: Callable[[], Any]) -> Any:
-    """Do something that must not last for ever, in a thread that is given up after so many seconds."""
+    """Do something that must not last without end, in a thread that is given up after so many seconds."""
     outcome: list[Any] = []
 
     def run() -> None:
