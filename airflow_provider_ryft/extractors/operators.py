@@ -262,9 +262,9 @@ def _pieces(text: str, dialect: str | None) -> list[str]:
     from airflow_provider_ryft.sql.dialects import possible_rules
 
     found = set()
-    for lexicon in possible_rules(text, dialect):
+    for rules in possible_rules(text, dialect):
         pieces, start, has_code = [], 0, False
-        for kind, _, end in (*tokenizer.tokens(text, lexicon), (tokenizer.END, 0, len(text) + 1)):
+        for kind, _, end in (*tokenizer.tokens(text, rules), (tokenizer.END, 0, len(text) + 1)):
             if kind == tokenizer.END:
                 if has_code:
                     pieces.append(text[start : end - 1])

@@ -331,7 +331,7 @@ def _execute(reader: TokenReader, _depth: int) -> _Kind:
     return None if part.lstrip('"') in ("(", "SP_EXECUTESQL") else QueryType.DATA_DEFINITION
 
 
-# --- settings, transactions, and what stands before a statement
+# --- settings, transactions, and what precedes a statement
 
 
 def _pragma(reader: TokenReader, _depth: int) -> _Kind:

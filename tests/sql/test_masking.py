@@ -304,7 +304,7 @@ def test_literals_that_are_hidden_can_be_told() -> None:
 def test_a_long_text_of_an_unknown_dialect_hides_no_less(
     monkeypatch: pytest.MonkeyPatch, dialect: str | None, sql: str, expected: str
 ) -> None:
-    monkeypatch.setattr(masking, "_READ_IN_EVERY_WAY", 0)
+    monkeypatch.setattr(masking, "_MAX_WORK", 0)
     shown = iter(expected)
     assert all(letter in shown for letter in re.sub(r"[?\s]", "", mask_literals(sql)))
 
@@ -314,7 +314,7 @@ def test_a_long_text_of_an_unknown_dialect_hides_no_less(
 def test_a_long_text_of_an_unknown_dialect_shows_nothing_that_a_known_one_hides(sql: str, dialect: str | None) -> None:
     marked = sql.replace("a", "s3cret")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(masking, "_READ_IN_EVERY_WAY", 0)
+        patch.setattr(masking, "_MAX_WORK", 0)
         long = mask_literals(marked)
         assert mask_literals(long) == long
     assert mask_literals(long) == long
@@ -331,7 +331,7 @@ def test_a_long_text_of_an_unknown_dialect_shows_nothing_that_a_known_one_hides(
     ],
 )
 def test_a_long_text_of_an_unknown_dialect_keeps_what_all_agree_on(row: str, expected: str | None) -> None:
-    count = 2 * masking._READ_IN_EVERY_WAY // len(row) // 2
+    count = 2 * masking._MAX_WORK // len(row) // 2
     head = "INSERT INTO t VALUES "
     masked = mask_literals(head + row * count)
     assert masked == (head + (expected * count if expected else "(?, ?"))
@@ -354,9 +354,9 @@ ADVERSARIES = [
 def test_the_work_is_linear_in_the_length_of_the_text(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the text takes no more than twice the steps; a step that scans on and on would not end in time here."""
     steps = _count_steps(monkeypatch)
-    every_way = masking._READ_IN_EVERY_WAY
+    every_way = masking._MAX_WORK
     for dialect, limit in [("postgres", 0), ("mysql", 0), ("clickhouse", 0), (None, every_way), (None, 0)]:
-        monkeypatch.setattr(masking, "_READ_IN_EVERY_WAY", limit)
+        monkeypatch.setattr(masking, "_MAX_WORK", limit)
         counts, seconds = [], []
         for size in (20_000, 40_000):
             steps.clear()
