@@ -351,13 +351,15 @@ _TRANSACTIONS = frozenset(
 
 
 def _locking(reader: TokenReader, depth: int) -> _Kind:
-    """Find the statement behind Teradata's ``LOCKING TABLE t FOR ACCESS``."""
-    if not any(term in ("FOR", "IN") for term in reader.outside()):
+    """Find the statement behind Teradata's ``LOCKING TABLE t [FOR] ACCESS [MODE]``."""
+    if not any(term in _LOCKS for term in reader.outside()):
         return None
-    reader.take()
-    while reader.take_if("MODE", "NOWAIT"):
+    while reader.take_if("MODE", "NOWAIT", "OVERRIDE"):
         pass
     return _statement(reader, depth + 1)
+
+
+_LOCKS = frozenset({"ACCESS", "CHECKSUM", "EXCLUSIVE", "READ", "SHARE", "WRITE"})
 
 
 _Rule = Callable[[TokenReader, int], _Kind] | QueryType | NonDeciding
