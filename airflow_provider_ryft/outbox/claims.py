@@ -1,4 +1,4 @@
-"""Who sends what: a segment is claimed by locking it and moving it aside, so that it is never with two senders.
+"""Which sender has which segment: a claim locks it and moves it aside, so that no two senders have it.
 
 No new file is needed for that, so a disk that is full can still be emptied. The lock ends with the process that holds
 it; what it leaves behind is an orphan, see :meth:`Outbox.adopt_orphans`.
@@ -91,7 +91,7 @@ class SegmentClaims(ABC):
     def give_back(self) -> list[SegmentName]:
         """Move what is not settled to where it came from, and return the names that it has there.
 
-        What the storage holds back then is adopted by another process, if it has orphans.
+        What a disk does not move is adopted by another process.
         """
         names = []
         for segment in list(self._held):

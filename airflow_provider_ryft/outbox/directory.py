@@ -58,11 +58,11 @@ class SegmentStorage(ABC):
         """Say in a few sentences what is wrong, what follows from it, and what to do."""
 
     def segments(self, folder: str) -> list[SegmentName]:
-        """Return the names of the segments in a folder, the oldest first; what is not ours is left out."""
+        """Return the names of the segments in a folder, the oldest first; other files are left out."""
         return [name for text in self.list_names(folder) if (name := SegmentName.parse(text))]
 
     def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong, in the log only once; nothing else comes of it."""
+        """Say what is wrong, in the log only once."""
         is_news = not self.disk_problem
         self.disk_problem = self.explain(error)
         if is_news:
@@ -71,7 +71,7 @@ class SegmentStorage(ABC):
 
 
 class OutboxDirectory(SegmentStorage):
-    """A directory with the four folders in it, made when they are first needed, and checked to be ours.
+    """A directory with the four folders in it, made when they are first needed, and checked to belong to this user.
 
     :param path: of the directory
     :param disk: what does the work
@@ -87,7 +87,7 @@ class OutboxDirectory(SegmentStorage):
         return os.path.join(self.path, *names)
 
     def prepare(self) -> None:
-        """Make what is missing, and check that it belongs to us.
+        """Make what is missing, and check that it belongs to this user.
 
         :raises OSError: if it can't be made, or belongs to another user
         """
@@ -155,12 +155,12 @@ class OutboxDirectory(SegmentStorage):
                 continue
             if descriptor is not None:
                 return name, descriptor
-        raise FileNotFoundError(2, "somebody removes each file that is made there", self.path_of(folder))
+        raise FileNotFoundError(2, "another process removes each file that is made there", self.path_of(folder))
 
     def lock_orphan(self, name: SegmentName, path: str) -> int | None:
         """Lock what another process left behind; ``None`` if that process may still be alive.
 
-        :param name: of the file, which tells its machine
+        :param name: of the file, which says on which machine it was made
         :param path: of the file that its owner locks
         """
         try:
@@ -175,7 +175,7 @@ class OutboxDirectory(SegmentStorage):
         return None
 
     def explain(self, error: OSError) -> str:
-        """Say that a task's memory has to do, and whose the directory has to be."""
+        """Say that queries stay in memory, and which directory this user needs."""
         return (
             f"Ryft's outbox {self.path} can't be used: {error.strerror or error}. Queries stay in memory until their "
             "task ends, and are lost if they can't be delivered by then. Give this user a folder of its own that it "

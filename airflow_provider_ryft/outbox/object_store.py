@@ -72,7 +72,7 @@ class ObjectStore(SegmentStorage):
                 fs.pipe_file(key, data)
 
     def remove_segment(self, folder: str, name: SegmentName) -> bool:
-        """Delete an object; some stores can't tell whether it was still there."""
+        """Delete an object; some stores don't say whether it was still there."""
         try:
             with _translated_errors():
                 fs, key = self._key(folder, name)
@@ -86,7 +86,7 @@ class ObjectStore(SegmentStorage):
         return self._root.fs, "/".join([str(self._root.path).rstrip("/"), *map(str, names)])
 
     def explain(self, error: OSError) -> str:
-        """Say that other disks have to do, and what the store has to allow."""
+        """Say that queries stay on local disks, and what the store has to allow."""
         why = "there is no such place" if isinstance(error, FileNotFoundError) else error.strerror
         return (
             f"Ryft's outbox {self.path} can't be used: {why}. What tasks could not deliver stays on the disks of their "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_ryft.outbox.shared_state import SharedState
 
 _MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
-_NEW = 3600.0  # seconds for which an object that is too short is taken for one that is being written
+_NEW = 3600.0  # seconds for which an object that is too short may still be being written
 
 
 class ObjectStoreClaims(SegmentClaims):

@@ -130,7 +130,7 @@ class SharedState:
         try:
             self.update_state(probe)
         except OSError:
-            return CircuitState.HALF_OPEN  # a disk that can't be written to can't keep processes apart
+            return CircuitState.HALF_OPEN  # a disk that can't be written to can't say which process probes
         return found
 
     def record_success(self, **counts: int) -> None:

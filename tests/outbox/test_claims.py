@@ -1,4 +1,4 @@
-"""Who sends what."""
+"""Which sender has which segment."""
 
 from __future__ import annotations
 

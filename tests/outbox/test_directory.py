@@ -1,4 +1,4 @@
-"""Whose the directory is, and who can look into it."""
+"""Which user the directory belongs to, and that no other can read it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_is_private_whatever_the_umask(outbox: Outbox, umask: int) -> None:
         assert folders or names or folder.endswith(("open", "claimed"))
 
 
-def test_closes_what_somebody_opened(outbox: Outbox) -> None:
+def test_closes_a_folder_that_was_opened_to_others(outbox: Outbox) -> None:
     leave(outbox, "a")
     os.chmod(os.path.join(outbox.path, "ready"), 0o755)
     leave(Outbox(outbox.path), "b")

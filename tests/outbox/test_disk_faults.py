@@ -165,7 +165,7 @@ def test_a_real_disk_that_becomes_read_only(small_disk: Path, caplog: pytest.Log
 def test_a_real_folder_without_permission(tmp_path: Path) -> None:
     open_to_all = tempfile.TemporaryDirectory(prefix="ryft-outbox-")
     os.chmod(open_to_all.name, 0o755)
-    told = python(
+    output = python(
         """
 import logging, os
 logging.basicConfig(stream=sys.stdout)
@@ -184,7 +184,7 @@ assert journal.close_journal().lost == 1
         os.path.join(open_to_all.name, "outbox"),
     )
     open_to_all.cleanup()
-    assert told.count("Permission denied") == 1
+    assert output.count("Permission denied") == 1
 
 
 def test_what_runs_is_known_after_a_segment_could_not_be_sealed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_file_is_appended_to_whole_or_not_at_all(tmp_path: Path) -> None:
-    told = python(
+    output = python(
         """
 import os, resource
 from airflow_provider_ryft.outbox.filesystem import FileSystem
@@ -32,7 +32,7 @@ print(os.fstat(descriptor).st_size)
 """,
         str(tmp_path / "file"),
     )
-    assert list(map(int, told.split())) == [errno.EFBIG, 900]
+    assert list(map(int, output.split())) == [errno.EFBIG, 900]
 
 
 def test_a_lock_on_a_file_that_lost_its_name_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What dead processes leave behind, and what exceeds the limits."""
+"""What dead processes leave behind is adopted, and what exceeds the limits is evicted, the oldest first."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_clock_that_went_back_evicts_nothing(tmp_path: Path) -> None:
 def test_what_is_not_ours_is_left_alone(outbox: Outbox) -> None:
     leave(outbox, "a")
     note = Path(outbox.path, "ready", "README.txt")
-    note.write_text("hands off")
+    note.write_text("not a segment")
     outbox.max_segments = 0
     assert outbox.evict() == 1
     assert note.exists()

@@ -220,8 +220,8 @@ def test_a_signal_in_the_middle_of_a_write_loses_nothing(tmp_path: Path) -> None
         assert max(ids_on_disk(outbox.path, "ready").values()) == 1
 
 
-def test_a_forked_child_begins_anew_and_leaves_the_parents_alone(tmp_path: Path) -> None:
-    told = python(
+def test_a_forked_child_starts_with_an_empty_journal_and_keeps_its_parents_as_it_is(tmp_path: Path) -> None:
+    output = python(
         """
 import os
 from support.outboxes import line
@@ -247,7 +247,7 @@ journal.close_journal()
 """,
         str(tmp_path / "outbox"),
     )
-    assert told.split() == ["1"]
+    assert output.split() == ["1"]
     assert on_disk(tmp_path / "outbox", "ready", "open") == {"ready": [line("child")], "open": []}
 
 

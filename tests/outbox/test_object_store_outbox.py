@@ -34,7 +34,7 @@ Connect = Callable[[], IngestClient]
 
 
 class RecordingStore(MemoryFileSystem):
-    """A store in memory that notes what it is told, remembers what it listed as those of clouds do, and can fail."""
+    """A store in memory that records its calls, caches what it listed as those of clouds do, and can fail."""
 
     cachable = False
     store: dict[str, Any] = {}  # noqa: RUF012  # each test has one of its own
@@ -122,7 +122,7 @@ def of(fs: RecordingStore, local: Outbox, **options: Any) -> ObjectStoreOutbox:
 
 
 def forbidden() -> IngestClient:
-    raise AssertionError("nobody was to be asked")
+    raise AssertionError("no server was to be asked")
 
 
 def journal_of(local: Outbox, *query_ids: str) -> Journal:
@@ -285,7 +285,7 @@ def test_no_more_is_put_there_when_time_is_up(local: Outbox, store: ObjectStoreO
 def test_while_a_store_hangs_the_journal_stays_on_disk(
     local: Outbox, store: ObjectStoreOutbox, fs: RecordingStore
 ) -> None:
-    """Who waits for the thread stops waiting; a task that ends then leaves its journal to be adopted."""
+    """The task stops waiting for the thread, and its journal is adopted."""
     fs.hangs.clear()
     journal = journal_of(local, "a")
     thread = threading.Thread(target=keep_journal, args=(journal, store), kwargs={"deadline": 0.1}, daemon=True)
@@ -334,7 +334,7 @@ def test_an_object_is_deleted_right_after_its_own_request(
     assert steps == ["sent", "delete"] * 3
 
 
-def test_with_nothing_there_nobody_is_asked(store: ObjectStoreOutbox) -> None:
+def test_with_nothing_there_no_server_is_asked(store: ObjectStoreOutbox) -> None:
     assert ship_outbox(store, forbidden, deadline=5).accepted == 0
 
 
@@ -376,7 +376,7 @@ def test_a_machine_that_runs_no_tasks_remembers_it_too(
     connect: Connect,
     tmp_path: Path,
 ) -> None:
-    """Otherwise what sends for ever would ask a server that fails each time."""
+    """Otherwise a sender without end would ask a failing server each time."""
     leave(local, store, "a")
     elsewhere = of(fs, Outbox(tmp_path / "elsewhere"))
     sandbox.faults.set(Fault(status=401))
@@ -448,7 +448,7 @@ def test_one_that_is_still_being_written_is_left_alone(
 
 
 @pytest.mark.parametrize("operation", ["list", "read", "delete"])
-def test_a_store_that_fails_is_told_and_never_raises(
+def test_a_store_that_fails_is_reported_and_never_raises(
     operation: str,
     local: Outbox,
     store: ObjectStoreOutbox,
@@ -468,7 +468,7 @@ def test_a_store_that_fails_is_told_and_never_raises(
     assert fs.store == {}
 
 
-def test_the_oldest_is_thrown_away_beyond_the_limits(
+def test_the_oldest_is_evicted_beyond_the_limits(
     local: Outbox, fs: RecordingStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = of(fs, local, max_bytes=700)

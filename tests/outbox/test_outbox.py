@@ -10,14 +10,14 @@ from support.outboxes import leave, line, python, write
 
 
 def test_nothing_of_requests_is_imported_for_it() -> None:
-    told = python(
+    output = python(
         """
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 print(*sorted({"requests", "urllib3", "airflow", "tenacity", "pendulum"} & set(sys.modules)))
 """
     )
-    assert told.strip() == ""
+    assert output.strip() == ""
 
 
 def test_stats(outbox: Outbox) -> None:

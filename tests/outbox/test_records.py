@@ -36,7 +36,7 @@ def test_damage_costs_what_it_hits(data: st.DataObject) -> None:
     assert set(found.lines.values()) <= {line(f"q{number}") for number in range(5)}
 
 
-def test_damage_is_told_of() -> None:
+def test_damage_is_counted() -> None:
     damaged = record(BEGIN, 1, line("a", interrupted=True)) + record(END, 1, line("a")).replace(b"SELECT", b"DELETE")
     found = replay(damaged)
     assert found.lines == {}, "it did end, so it was not interrupted"
