@@ -104,9 +104,11 @@ class BaseOutbox(ABC):
             self.report_disk_error(error)
             return []
 
-    @abstractmethod
     def open_claims(self) -> SegmentClaims:
         """Return what a sender claims segments with."""
+        from airflow_provider_ryft.outbox.claims import SegmentClaims
+
+        return SegmentClaims(self._storage, self._count_damaged)
 
     @abstractmethod
     def adopt_orphans(self) -> int:
@@ -283,12 +285,6 @@ class Outbox(BaseOutbox):
             self.report_disk_error(error)
             return None
         return sum(name.queries for name in names if name.stem in stems)
-
-    def open_claims(self) -> SegmentClaims:
-        """Return what a sender claims segments with."""
-        from airflow_provider_ryft.outbox.claims import LockedClaims
-
-        return LockedClaims(self._directory, self._count_damaged)
 
     def adopt_orphans(self) -> int:
         """Make ready what processes left behind that died; return the number of queries."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
 from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
-from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, SegmentClaims
+from airflow_provider_ryft.outbox.directory import ClaimedSegment
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
 from airflow_provider_ryft.outbox.segment_name import SegmentName

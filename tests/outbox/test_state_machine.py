@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox import journal as journal_module
-from airflow_provider_ryft.outbox.claims import ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.claims import SegmentClaims
+from airflow_provider_ryft.outbox.directory import ClaimedSegment
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
