@@ -55,7 +55,7 @@ class ObjectStoreOutbox(BaseOutbox):
         max_age: float = 7 * 86400.0,
     ) -> None:
         self._store = ObjectStore(re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url.rstrip("/")), connect)
-        super().__init__(self._store, max_bytes=max_bytes, max_age=max_age, max_segments=_MAX_SEGMENTS)
+        super().__init__(self._store, max_bytes, max_age, _MAX_SEGMENTS, time.time)
         self._local = local
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from pathlib import Path
@@ -41,6 +42,24 @@ def test_retry_dead(outbox: Outbox) -> None:
     assert outbox.retry_dead() == 3
     assert on_disk(outbox.path)["ready"] == [line("a"), line("b"), line("c")]
     assert files(outbox, "dead") == []
+
+
+def test_retrying_on_a_disk_that_fails_loses_nothing(outbox: Outbox) -> None:
+    """Whether it refuses, or the process dies in the middle of it."""
+    outbox.add_dead_letters([RefusedQuery(line("a"), 400, "no")])
+    disk = FailingDisk()
+    failing = Outbox(outbox.path, disk=disk)
+    failing.ready_segments()
+    disk.refuses_with = errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"):
+        failing.retry_dead()
+    assert outbox.stats().state.counters == {"refused": 1}
+    disk.refuses_with, disk.steps_left = None, 4
+    with pytest.raises(Killed):
+        failing.retry_dead()
+    assert [file.suffix for file in files(outbox, "ready")] == [".new"]
+    assert outbox.adopt_orphans() == 1
+    assert ids_on_disk(outbox.path) == {"a": 2}, "at least once"
 
 
 def test_half_written_dead_letters_are_removed(outbox: Outbox) -> None:

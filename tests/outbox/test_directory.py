@@ -16,7 +16,7 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, 
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
-def test_is_private_whatever_the_umask(outbox: Outbox, umask: int) -> None:
+def test_the_directory_is_private_whatever_the_umask(outbox: Outbox, umask: int) -> None:
     before = os.umask(umask)
     try:
         leave(outbox, "a")
@@ -32,7 +32,7 @@ def test_is_private_whatever_the_umask(outbox: Outbox, umask: int) -> None:
         assert folders or names or folder.endswith(("open", "claimed"))
 
 
-def test_closes_a_folder_that_was_opened_to_others(outbox: Outbox) -> None:
+def test_a_folder_that_was_opened_to_others_is_closed(outbox: Outbox) -> None:
     leave(outbox, "a")
     os.chmod(os.path.join(outbox.path, "ready"), 0o755)
     leave(Outbox(outbox.path), "b")
@@ -41,7 +41,9 @@ def test_closes_a_folder_that_was_opened_to_others(outbox: Outbox) -> None:
 
 @NEEDS_ROOT
 @pytest.mark.parametrize("through_a_link", [False, True])
-def test_of_another_user_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture, through_a_link: bool) -> None:
+def test_a_directory_of_another_user_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, through_a_link: bool
+) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir(0o777)
     os.chown(theirs, 12345, 12345)
@@ -58,7 +60,7 @@ def test_of_another_user_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert "outbox_path" in caplog.text
 
 
-def test_may_be_reached_through_a_link_to_our_own(tmp_path: Path) -> None:
+def test_the_directory_may_be_reached_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "ours").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "ours")
     leave(Outbox(tmp_path / "link"), "a")

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_of_a_living_process_are_none(outbox: Outbox) -> None:
+def test_files_of_a_living_process_are_no_orphans(outbox: Outbox) -> None:
     journal = outbox.open_journal()
     write(journal, "a")
     assert outbox.adopt_orphans() == 0
     assert ids_on_disk(outbox.path, "open") == {"a": 1}
 
 
-def test_are_made_ready(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_orphans_are_made_ready(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     disk = FailingDisk()
     journal = Outbox(outbox.path, disk=disk).open_journal()
     write(journal, "a", "b")
@@ -34,7 +34,7 @@ def test_are_made_ready(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> Non
     assert outbox.adopt_orphans() == 0
 
 
-def test_without_queries_are_removed(outbox: Outbox) -> None:
+def test_orphans_without_queries_are_removed(outbox: Outbox) -> None:
     disk = FailingDisk()
     journal = Outbox(outbox.path, disk=disk).open_journal()
     journal.record_start("a", line("a", interrupted=True))
@@ -44,7 +44,9 @@ def test_without_queries_are_removed(outbox: Outbox) -> None:
     assert files(outbox, "open") == files(outbox, "ready") == []
 
 
-def test_of_another_machine_are_taken_only_when_they_are_old(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orphans_of_another_machine_are_adopted_when_they_are_old(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A shared file system that is mounted without locks must not make the living look dead."""
     disk = FailingDisk()
     with monkeypatch.context() as there:
@@ -58,7 +60,7 @@ def test_of_another_machine_are_taken_only_when_they_are_old(outbox: Outbox, mon
     assert outbox.adopt_orphans() == 1
 
 
-def test_number_of_segments(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_number_of_segments_beyond_the_limit(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     outbox.max_segments = 2
     for number in range(4):
         leave(outbox, f"{number}-a", f"{number}-b")
@@ -67,7 +69,7 @@ def test_number_of_segments(outbox: Outbox, caplog: pytest.LogCaptureFixture) ->
     assert caplog.text.count("2 evicted for number") == 2
 
 
-def test_bytes(outbox: Outbox) -> None:
+def test_bytes_beyond_the_limit(outbox: Outbox) -> None:
     leave(outbox, "a")
     outbox.max_bytes = 2 * outbox.ready_segments()[0].size
     leave(outbox, "b")
@@ -78,7 +80,7 @@ def test_bytes(outbox: Outbox) -> None:
     assert outbox.stats().state.counters == {"evicted_for_bytes": 3}
 
 
-def test_age(tmp_path: Path) -> None:
+def test_an_age_beyond_the_limit(tmp_path: Path) -> None:
     later = 0.0
     outbox = Outbox(tmp_path / "outbox", clock=lambda: time.time() + later)
     leave(outbox, "a")
@@ -96,7 +98,7 @@ def test_a_clock_that_went_back_evicts_nothing(tmp_path: Path) -> None:
     assert outbox.stats().ready.age == 0
 
 
-def test_what_is_not_ours_is_left_alone(outbox: Outbox) -> None:
+def test_other_files_are_left_as_they_are(outbox: Outbox) -> None:
     leave(outbox, "a")
     note = Path(outbox.path, "ready", "README.txt")
     note.write_text("not a segment")
