@@ -39,11 +39,11 @@ def silent(call: Callable[[], Any]) -> Any:
 # --- one execution is one record
 
 
-def test_run(recorder: Any, sqlite: Any) -> None:
+def test_run(processor: Any, sqlite: Any) -> None:
     """A statement is told with its text, start, duration, connection and version."""
     before = datetime.now(timezone.utc)
     sqlite.run("SELECT 1")
-    statement = recorder.only
+    statement = processor.only
     assert statement.text == "SELECT 1"
     assert before <= statement.started_at <= datetime.now(timezone.utc)
     assert statement.started_at.utcoffset() == timedelta(0)
@@ -85,22 +85,22 @@ def test_run(recorder: Any, sqlite: Any) -> None:
         ),
     ],
 )
-def test_statements(recorder: Any, sqlite: Any, call: Callable[[Any], Any], texts: list[str]) -> None:
+def test_statements(processor: Any, sqlite: Any, call: Callable[[Any], Any], texts: list[str]) -> None:
     """Each statement of a call is told once, with the text that was executed, in order, and before it runs."""
     silent(lambda: call(sqlite))
-    assert recorder.texts == texts
-    assert recorder.first_texts == texts
+    assert processor.texts == texts
+    assert processor.first_texts == texts
 
 
-def test_the_error_of_the_statement_that_failed(recorder: Any, sqlite: Any) -> None:
+def test_the_error_of_the_statement_that_failed(processor: Any, sqlite: Any) -> None:
     """The statement that failed is told with its own error; those before it have none."""
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite.run(["SELECT 1", "SELECT nope"])
-    assert [statement.error for statement in recorder.ended] == [None, raised.value]
+    assert [statement.error for statement in processor.ended] == [None, raised.value]
 
 
 def test_a_connection_that_cannot_be_made_is_no_statement(
-    recorder: Any, connect: Callable[..., str], rows_hook: Any
+    processor: Any, connect: Callable[..., str], rows_hook: Any
 ) -> None:
     """What never reached an engine is not told."""
     hook = rows_hook(connect(json.dumps({"conn_type": "sqlite", "host": "/nowhere/at/all.db"})))
@@ -109,18 +109,18 @@ def test_a_connection_that_cannot_be_made_is_no_statement(
             call("SELECT 1")
     with pytest.raises(sqlite3.OperationalError):
         hook.insert_rows("t", [(1,)])
-    assert recorder.texts == []
+    assert processor.texts == []
 
 
-def test_many_and_equal_statements_are_all_counted(recorder: Any, sqlite: Any) -> None:
+def test_many_and_equal_statements_are_all_counted(processor: Any, sqlite: Any) -> None:
     """Five hundred statements are five hundred, and five equal ones are five."""
     sqlite.run([f"SELECT {n}" for n in range(500)])
     sqlite.run(["SELECT 'again'"] * 5)
-    assert recorder.texts == [f"SELECT {n}" for n in range(500)] + ["SELECT 'again'"] * 5
-    assert len({statement.query_id for statement in recorder.ended}) == 505
+    assert processor.texts == [f"SELECT {n}" for n in range(500)] + ["SELECT 'again'"] * 5
+    assert len({statement.query_id for statement in processor.ended}) == 505
 
 
-def test_statements_of_the_tasks_own_threads(recorder: Any, sqlite: Any) -> None:
+def test_statements_of_the_tasks_own_threads(processor: Any, sqlite: Any) -> None:
     """Threads that a task starts are observed, each with a nesting of its own."""
 
     def work(number: int) -> None:
@@ -132,10 +132,10 @@ def test_statements_of_the_tasks_own_threads(recorder: Any, sqlite: Any) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(recorder.texts) == sorted(f"SELECT {number}" for number in range(4) for _ in range(20))
+    assert sorted(processor.texts) == sorted(f"SELECT {number}" for number in range(4) for _ in range(20))
 
 
-def test_bound_parameters_are_not_read(recorder: Any, sqlite: Any) -> None:
+def test_bound_parameters_are_not_read(processor: Any, sqlite: Any) -> None:
     """Nobody but the driver touches a parameter."""
 
     class Private:
@@ -151,44 +151,44 @@ def test_bound_parameters_are_not_read(recorder: Any, sqlite: Any) -> None:
             return object.__getattribute__(self, name)
 
     assert sqlite.get_first("SELECT ?", parameters=(Private(),)) == ("bound",)
-    assert recorder.only.text == "SELECT ?"
+    assert processor.only.text == "SELECT ?"
 
 
-def test_texts_that_are_no_text(recorder: Any, sqlite: Any) -> None:
+def test_texts_that_are_no_text(processor: Any, sqlite: Any) -> None:
     """A statement that is an object is told as the text that the engine would read."""
 
     class Clause(str):
         __slots__ = ()
 
     sqlite.run([Clause("SELECT 1")])
-    assert type(recorder.only.text) is str
+    assert type(processor.only.text) is str
 
 
 # --- data frames and rows
 
 
-def test_get_df(recorder: Any, frames: Any) -> None:
+def test_get_df(processor: Any, frames: Any) -> None:
     """A data frame is one statement, told before it runs."""
     assert len(frames.get_df("SELECT * FROM t")) == 3
     assert len(frames.get_pandas_df("SELECT * FROM t")) == 3
     with pytest.raises(Exception, match="nope") as raised:
         frames.get_df("SELECT nope")
-    assert recorder.texts == ["SELECT * FROM t", "SELECT * FROM t", "SELECT nope"]
-    assert recorder.first_texts == recorder.texts
-    assert [statement.error for statement in recorder.ended] == [None, None, raised.value]
+    assert processor.texts == ["SELECT * FROM t", "SELECT * FROM t", "SELECT nope"]
+    assert processor.first_texts == processor.texts
+    assert [statement.error for statement in processor.ended] == [None, None, raised.value]
 
 
-def test_chunks_are_one_statement(recorder: Any, frames: Any) -> None:
+def test_chunks_are_one_statement(processor: Any, frames: Any) -> None:
     """A data frame by chunks is one statement, which ends with its last chunk."""
     chunks = frames.get_df_by_chunks("SELECT * FROM t", chunksize=1)
-    assert recorder.began == []
+    assert processor.began == []
     assert [len(next(chunks)) for _ in range(3)] == [1, 1, 1]
-    assert (len(recorder.began), len(recorder.ended)) == (1, 0)
+    assert (len(processor.began), len(processor.ended)) == (1, 0)
     assert list(chunks) == []
-    assert recorder.only.text == "SELECT * FROM t"
+    assert processor.only.text == "SELECT * FROM t"
 
 
-def test_chunks_that_are_not_read_to_the_end(recorder: Any, frames: Any) -> None:
+def test_chunks_that_are_not_read_to_the_end(processor: Any, frames: Any) -> None:
     """A generator that is closed, or left when the task ends, has ended; one that was never asked has not begun."""
     closed = frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=1)
     next(closed)
@@ -197,53 +197,53 @@ def test_chunks_that_are_not_read_to_the_end(recorder: Any, frames: Any) -> None
     next(left)
     unasked = frames.get_df_by_chunks("SELECT 3 FROM t", chunksize=1)
     instrumentor.stop()
-    assert recorder.texts == ["SELECT 1 FROM t", "SELECT 2 FROM t"]
-    assert [statement.error for statement in recorder.ended] == [None, None]
+    assert processor.texts == ["SELECT 1 FROM t", "SELECT 2 FROM t"]
+    assert [statement.error for statement in processor.ended] == [None, None]
     assert len(list(left)) == 2
     assert len(list(unasked)) == 3
-    assert len(recorder.ended) == 2
+    assert len(processor.ended) == 2
 
 
-def test_chunks_that_fail(recorder: Any, frames: Any) -> None:
+def test_chunks_that_fail(processor: Any, frames: Any) -> None:
     """The error of a generator is its statement's; an error that is thrown into it goes through."""
     with pytest.raises(Exception, match="nope") as raised:
         list(frames.get_df_by_chunks("SELECT nope", chunksize=1))
-    assert recorder.only.error is raised.value
+    assert processor.only.error is raised.value
     chunks = frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=1)
     next(chunks)
     mine = ValueError("mine")
     with pytest.raises(ValueError, match="mine"):
         chunks.throw(mine)
-    assert recorder.ended[-1].error is mine
+    assert processor.ended[-1].error is mine
 
 
-def test_other_statements_between_chunks_are_their_own(recorder: Any, frames: Any) -> None:
+def test_other_statements_between_chunks_are_their_own(processor: Any, frames: Any) -> None:
     """What a task runs between two chunks does not belong to the generator."""
     for _ in frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=2):
         frames.get_first("SELECT 2")
-    assert sorted(recorder.texts) == ["SELECT 1 FROM t", "SELECT 2", "SELECT 2"]
+    assert sorted(processor.texts) == ["SELECT 1 FROM t", "SELECT 2", "SELECT 2"]
 
 
 @pytest.mark.parametrize("executemany", [True, False])
-def test_inserting_rows_is_one_statement_without_values(recorder: Any, sqlite: Any, executemany: bool) -> None:
+def test_inserting_rows_is_one_statement_without_values(processor: Any, sqlite: Any, executemany: bool) -> None:
     """However many rows and batches: one record, its text with placeholders."""
     rows = [(n, f"secret {n}") for n in range(50)]
     sqlite.insert_rows("t", rows, ["n", "s"], commit_every=7, executemany=executemany)
-    assert recorder.only.text.replace(" ", "") == "INSERTINTOt(n,s)VALUES(?,?)"
+    assert processor.only.text.replace(" ", "") == "INSERTINTOt(n,s)VALUES(?,?)"
     assert sqlite3.connect(sqlite.connection.host).execute("SELECT count(*) FROM t").fetchone() == (53,)
 
 
-def test_inserting_rows_that_fails(recorder: Any, sqlite: Any) -> None:
+def test_inserting_rows_that_fails(processor: Any, sqlite: Any) -> None:
     """An insert that fails is told, with its error; one without rows runs nothing."""
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite.insert_rows("nope", [(1,)])
-    assert recorder.only.error is raised.value
-    assert recorder.only.text.startswith("INSERT INTO nope")
+    assert processor.only.error is raised.value
+    assert processor.only.text.startswith("INSERT INTO nope")
     sqlite.insert_rows("t", [])
-    assert len(recorder.texts) == 1
+    assert len(processor.texts) == 1
 
 
-def test_rows_that_are_read_while_they_are_inserted(recorder: Any, sqlite: Any, connect: Callable[..., str]) -> None:
+def test_rows_that_are_read_while_they_are_inserted(processor: Any, sqlite: Any, connect: Callable[..., str]) -> None:
     """The statements of a generator of rows are their own, also where it is read by the insert."""
     source = SqliteHook(connect(json.dumps({"conn_type": "sqlite", "host": ":memory:"}), "source"))
 
@@ -252,9 +252,9 @@ def test_rows_that_are_read_while_they_are_inserted(recorder: Any, sqlite: Any, 
             yield (*source.get_first(f"SELECT {n}"), "x")
 
     sqlite.insert_rows("t", rows(), ["n", "s"])
-    inserts = [statement for statement in recorder.ended if statement.hook is sqlite]
+    inserts = [statement for statement in processor.ended if statement.hook is sqlite]
     assert len(inserts) == 1
-    assert [statement.text for statement in recorder.ended if statement.hook is source] == [
+    assert [statement.text for statement in processor.ended if statement.hook is source] == [
         "SELECT 0",
         "SELECT 1",
         "SELECT 2",
@@ -264,7 +264,7 @@ def test_rows_that_are_read_while_they_are_inserted(recorder: Any, sqlite: Any, 
 # --- SQLAlchemy
 
 
-def test_engine(recorder: Any, sqlite: Any) -> None:
+def test_engine(processor: Any, sqlite: Any) -> None:
     """What runs on an engine of a hook is told, also through options of it, and what fails."""
     engine = sqlite.get_sqlalchemy_engine()
     with engine.connect() as connection:
@@ -273,47 +273,47 @@ def test_engine(recorder: Any, sqlite: Any) -> None:
             connection.execute(text("SELECT nope"))
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(text("SELECT 2"))
-    assert recorder.texts == ["SELECT n FROM t WHERE n = ?", "SELECT nope", "SELECT 2"]
-    assert [statement.error for statement in recorder.ended] == [None, raised.value.orig, None]
-    assert {statement.conn_id for statement in recorder.ended} == {"warehouse"}
-    assert recorder.ended[0].server_version == sqlite3.sqlite_version
+    assert processor.texts == ["SELECT n FROM t WHERE n = ?", "SELECT nope", "SELECT 2"]
+    assert [statement.error for statement in processor.ended] == [None, raised.value.orig, None]
+    assert {statement.conn_id for statement in processor.ended} == {"warehouse"}
+    assert processor.ended[0].server_version == sqlite3.sqlite_version
 
 
-def test_what_the_dialect_says_by_itself_is_nobodys_query(recorder: Any, sqlite: Any) -> None:
+def test_what_the_dialect_says_by_itself_is_nobodys_query(processor: Any, sqlite: Any) -> None:
     """Savepoints, reflection and look-ups of tables are not told."""
     engine = sqlite.get_sqlalchemy_engine()
     with engine.begin() as connection, connection.begin_nested():
         connection.execute(text("SELECT 1"))
     Table("t", MetaData(), autoload_with=engine)
     assert sqlite.get_table_schema("t")
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
-def test_pandas_writes_through_an_engine(recorder: Any, sqlite: Any) -> None:
+def test_pandas_writes_through_an_engine(processor: Any, sqlite: Any) -> None:
     """``DataFrame.to_sql`` is told as the statements that it runs, without the look-ups of SQLAlchemy's dialect."""
     pandas = pytest.importorskip("pandas")
     try:
         pandas.DataFrame({"n": [1, 2]}).to_sql("made", sqlite.get_sqlalchemy_engine(), index=False)
     except AttributeError:
         pytest.skip("this pandas does not know this SQLAlchemy")
-    assert [text.split()[0] for text in recorder.texts] == ["CREATE", "INSERT"]
+    assert [text.split()[0] for text in processor.texts] == ["CREATE", "INSERT"]
 
 
-def test_an_engine_outlives_its_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
+def test_an_engine_outlives_its_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
     """An engine that is kept tells the task that uses it, or nobody."""
     engine = sqlite.get_sqlalchemy_engine()
     instrumentor.stop()
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
-    next_task = remembering()
+    next_task = recording_processor()
     instrumentor.start(next_task)
     with engine.connect() as connection:
         connection.execute(text("SELECT 2"))
-    assert recorder.texts == []
+    assert processor.texts == []
     assert next_task.texts == ["SELECT 2"]
 
 
-def test_what_other_listeners_do_to_a_statement(recorder: Any, sqlite: Any) -> None:
+def test_what_other_listeners_do_to_a_statement(processor: Any, sqlite: Any) -> None:
     """The text is the one that reached the driver; what a listener has prevented was no statement."""
     engine = sqlite.get_sqlalchemy_engine()
 
@@ -329,7 +329,7 @@ def test_what_other_listeners_do_to_a_statement(recorder: Any, sqlite: Any) -> N
         connection.execution_options(no_parameters=True).exec_driver_sql("SELECT '%'")
         with pytest.raises(PermissionError):
             connection.execute(text("SELECT 'forbidden'"))
-    assert recorder.texts == [
+    assert processor.texts == [
         "SELECT 1 /* traced */",
         "INSERT INTO t VALUES (?, ?) /* traced */",
         "SELECT '%' /* traced */",
@@ -339,7 +339,7 @@ def test_what_other_listeners_do_to_a_statement(recorder: Any, sqlite: Any) -> N
 # --- operators
 
 
-def test_operators_and_sensors(recorder: Any, sqlite: Any) -> None:
+def test_operators_and_sensors(processor: Any, sqlite: Any) -> None:
     """Whatever runs its SQL through a hook is told, each with the statement that it made."""
     from airflow.providers.common.sql.operators.sql import (
         SQLCheckOperator,
@@ -358,16 +358,16 @@ def test_operators_and_sensors(recorder: Any, sqlite: Any) -> None:
     SQLColumnCheckOperator(**names, table="t", column_mapping={"n": {"min": {"equal_to": 1}}}).execute({})
     SQLTableCheckOperator(**names, table="t", checks={"rows": {"check_statement": "COUNT(*) = 3"}}).execute({})
     assert SqlSensor(**names, sql="SELECT 4").poke({})
-    assert recorder.texts[:4] == ["SELECT 1;", "SELECT 2", "SELECT 3", "SELECT 0"]
-    assert [" FROM t" in text.replace("\n", " ") for text in recorder.texts[4:]] == [True, True, False]
-    assert recorder.texts[-1] == "SELECT 4"
-    assert all(statement.error is None for statement in recorder.ended)
+    assert processor.texts[:4] == ["SELECT 1;", "SELECT 2", "SELECT 3", "SELECT 0"]
+    assert [" FROM t" in text.replace("\n", " ") for text in processor.texts[4:]] == [True, True, False]
+    assert processor.texts[-1] == "SELECT 4"
+    assert all(statement.error is None for statement in processor.ended)
 
 
 # --- classes
 
 
-def test_classes_that_are_defined_later(recorder: Any, sqlite: Any) -> None:
+def test_classes_that_are_defined_later(processor: Any, sqlite: Any) -> None:
     """A hook's own ``_run_command`` is observed, wherever it is defined, and counts once with the one that it calls."""
 
     class Mixin:
@@ -386,10 +386,10 @@ def test_classes_that_are_defined_later(recorder: Any, sqlite: Any) -> None:
     assert "_run_command" in vars(Mixin)
     Later(sqlite.get_conn_id()).run("SELECT 1")
     Alone(sqlite.get_conn_id()).run("SELECT 2")
-    assert recorder.texts == ["SELECT 1", "SELECT 2"]
+    assert processor.texts == ["SELECT 1", "SELECT 2"]
 
 
-def test_hooks_that_run_by_themselves(recorder: Any, sqlite: Any) -> None:
+def test_hooks_that_run_by_themselves(processor: Any, sqlite: Any) -> None:
     """A method that neither calls ``_run_command`` nor tells its lineage is told as a whole."""
 
     class Own(SqliteHook):
@@ -410,11 +410,11 @@ def test_hooks_that_run_by_themselves(recorder: Any, sqlite: Any) -> None:
     assert hook.get_first("SELECT 2") == (2,)
     with pytest.raises(sqlite3.OperationalError) as raised:
         hook.run("SELECT nope")
-    assert recorder.texts == ["SELECT 1", "SELECT 2", "SELECT nope"]
-    assert recorder.ended[-1].error is raised.value
+    assert processor.texts == ["SELECT 1", "SELECT 2", "SELECT nope"]
+    assert processor.ended[-1].error is raised.value
 
 
-def test_methods_that_leave_the_work_to_others(recorder: Any, sqlite: Any) -> None:
+def test_methods_that_leave_the_work_to_others(processor: Any, sqlite: Any) -> None:
     """One execution is one record, though several methods of the hook have begun to tell it."""
 
     class Delegating(SqliteHook):
@@ -440,12 +440,12 @@ def test_methods_that_leave_the_work_to_others(recorder: Any, sqlite: Any) -> No
     assert hook.get_pandas_df("SELECT 1") == [(1,)]
     hook.run(["SELECT 2", "SELECT 3"])
     hook.insert_rows("t", [(4, "d"), (5, "e"), (6, "f")], ["n", "s"])
-    assert recorder.texts[:3] == ["SELECT 1", "SELECT 2", "SELECT 3"]
-    assert [text.split(" VALUES")[0] for text in recorder.texts[3:]] == ["INSERT INTO t (n, s)"]
-    assert recorder.first_texts == recorder.texts
+    assert processor.texts[:3] == ["SELECT 1", "SELECT 2", "SELECT 3"]
+    assert [text.split(" VALUES")[0] for text in processor.texts[3:]] == ["INSERT INTO t (n, s)"]
+    assert processor.first_texts == processor.texts
 
 
-def test_an_id_belongs_to_one_statement(recorder: Any, sqlite: Any) -> None:
+def test_an_id_belongs_to_one_statement(processor: Any, sqlite: Any) -> None:
     """A statement that failed does not get the id that its cursor, or an error before it, still has."""
 
     class EngineError(Exception):
@@ -476,7 +476,7 @@ def test_an_id_belongs_to_one_statement(recorder: Any, sqlite: Any) -> None:
     except EngineError:
         with pytest.raises(EngineError):
             hook.run("bad four")
-    assert [(statement.text, statement.engine_id) for statement in recorder.ended] == [
+    assert [(statement.text, statement.engine_id) for statement in processor.ended] == [
         ("one", "one"),
         ("bad two", None),
         ("three", "three"),
@@ -487,22 +487,22 @@ def test_an_id_belongs_to_one_statement(recorder: Any, sqlite: Any) -> None:
 # --- bounds
 
 
-def test_nothing_is_told_outside_a_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
-    """After the end nobody is told; the next task's recorder is told only of its own."""
+def test_nothing_is_told_outside_a_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
+    """After the end nobody is told; the next task's processor is told only of its own."""
     sqlite.run("SELECT 1")
     instrumentor.stop()
     sqlite.run("SELECT 2")
-    second = remembering()
+    second = recording_processor()
     instrumentor.start(second)
     sqlite.run("SELECT 3")
     instrumentor.stop()
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
     assert second.texts == ["SELECT 3"]
 
 
-def test_a_statement_that_outlives_its_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
+def test_a_statement_that_outlives_its_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
     """A statement that is running when its task ends is told to nobody when it ends, least to the next task."""
-    second = remembering()
+    second = recording_processor()
 
     def handler(cursor: Any) -> None:
         instrumentor.stop()
@@ -511,26 +511,26 @@ def test_a_statement_that_outlives_its_task(recorder: Any, sqlite: Any, remember
     sqlite.run("SELECT 1", handler=handler)
     generator_of_rows = (instrumentor.stop() or instrumentor.start(second) or (n, "x") for n in range(1))
     sqlite.insert_rows("t", generator_of_rows, ["n", "s"])
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
     assert len(second.began) == len(second.ended) <= 1
 
 
-def test_a_child_process_is_not_the_task(recorder: Any, sqlite: Any) -> None:
+def test_a_child_process_is_not_the_task(processor: Any, sqlite: Any) -> None:
     """A process that the task forks neither tells nor fails."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             row = sqlite.get_first("SELECT 7")
-            os.write(write, json.dumps([row, len(recorder.began)]).encode())
+            os.write(write, json.dumps([row, len(processor.began)]).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
     assert json.loads(os.read(read, 100)) == [[7], 0]
-    assert recorder.began == []
+    assert processor.began == []
 
 
-def test_a_child_that_goes_on_with_what_it_was_forked_from(recorder: Any, sqlite: Any) -> None:
+def test_a_child_that_goes_on_with_what_it_was_forked_from(processor: Any, sqlite: Any) -> None:
     """The end of a statement in which a process was forked is the parent's to tell."""
 
     class Forking(SqliteHook):
@@ -544,24 +544,24 @@ def test_a_child_that_goes_on_with_what_it_was_forked_from(recorder: Any, sqlite
     hook = Forking(sqlite.get_conn_id())
     hook.get_df("SELECT 1")
     if hook.child == 0:
-        os.write(write, str(len(recorder.ended)).encode())
+        os.write(write, str(len(processor.ended)).encode())
         os._exit(0)
     os.waitpid(hook.child, 0)
     assert os.read(read, 100) == b"0"
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
-def test_bound_methods_can_be_copied_and_sent_to_processes(recorder: Any, sqlite: Any) -> None:
+def test_bound_methods_can_be_copied_and_sent_to_processes(processor: Any, sqlite: Any) -> None:
     """A method of a hook is still a method: it pickles, copies, and runs in a pool."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.map(sqlite.get_records, ["SELECT 1"]) == [[(1,)]]
     assert pickle.loads(pickle.dumps(sqlite.run)).__func__ is type(sqlite).run
     assert deepcopy(sqlite.get_first)("SELECT 1") == (1,)
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
 def test_the_connection_is_not_looked_up_for_us(
-    sqlite: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch, remembering: Any
+    sqlite: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch, recording_processor: Any
 ) -> None:
     """A hook looks its connection up as often with capture as without."""
     original = BaseHook.__dict__["get_connection"]
@@ -584,18 +584,18 @@ def test_the_connection_is_not_looked_up_for_us(
         return len(lookups)
 
     without = work()
-    recorder = remembering()
-    instrumentor.start(recorder)
+    processor = recording_processor()
+    instrumentor.start(processor)
     try:
         assert work() == without > 0
-        assert all(statement.connection.conn_type == "sqlite" for statement in recorder.ended)
-        assert len(recorder.texts) == 4
+        assert all(statement.connection.conn_type == "sqlite" for statement in processor.ended)
+        assert len(processor.texts) == 4
     finally:
         instrumentor.stop()
         instrumentor.uninstall()
 
 
-def test_a_lookup_that_the_hook_does_not_keep(recorder: Any, sqlite: Any) -> None:
+def test_a_lookup_that_the_hook_does_not_keep(processor: Any, sqlite: Any) -> None:
     """A hook that looks its connection up and forgets it is told with that connection all the same."""
 
     class Forgetful(SqliteHook):
@@ -605,7 +605,7 @@ def test_a_lookup_that_the_hook_does_not_keep(recorder: Any, sqlite: Any) -> Non
     hook = Forgetful(sqlite.get_conn_id())
     hook.run("SELECT 1")
     assert hook._connection is None
-    assert recorder.only.connection.conn_id == "warehouse"
+    assert processor.only.connection.conn_id == "warehouse"
 
 
 # --- installing
@@ -633,7 +633,7 @@ def test_uninstall_leaves_nothing_behind() -> None:
     assert after["meta_path"] == before["meta_path"]
 
 
-def test_patches_of_others_are_kept(recorder: Any, sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patches_of_others_are_kept(processor: Any, sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wraps after us is called, and stays in place when we leave."""
     ours = DbApiHook.run
     seen: list[str] = []
@@ -648,7 +648,7 @@ def test_patches_of_others_are_kept(recorder: Any, sqlite: Any, monkeypatch: pyt
     assert DbApiHook.run is theirs
     sqlite.run("SELECT 2")
     assert seen == ["SELECT 1", "SELECT 2"]
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
 def run_python(code: str) -> Any:
@@ -683,12 +683,12 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         """
         import json, os, sys
         from airflow_provider_ryft.instrumentation import instrumentor
-        class Recorder:
+        class Processor:
             texts = []
             def on_start(self, statement): self.texts.append(statement.text)
             def on_end(self, statement): pass
         instrumentor.install()
-        instrumentor.start(Recorder())
+        instrumentor.start(Processor())
         assert "airflow.providers.common.sql.hooks.sql" not in sys.modules
         os.environ["AIRFLOW_CONN_DB"] = '{"conn_type": "sqlite", "host": ":memory:"}'
         from airflow.providers.sqlite.hooks.sqlite import SqliteHook
@@ -698,7 +698,7 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         assert "exec_module" not in vars(module.__spec__.loader)
         assert "class DbApiHook" in inspect.getsource(module)
         ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
-        print(json.dumps([Recorder.texts, len(ours)]))
+        print(json.dumps([Processor.texts, len(ours)]))
         """
     )
     assert texts == [["SELECT 1"], 0]
@@ -710,12 +710,12 @@ def test_a_module_that_was_only_looked_for() -> None:
         """
         import importlib.machinery, importlib.util, json, os, sys
         from airflow_provider_ryft.instrumentation import instrumentor
-        class Recorder:
+        class Processor:
             texts = []
             def on_start(self, statement): self.texts.append(statement.text)
             def on_end(self, statement): pass
         instrumentor.install()
-        instrumentor.start(Recorder())
+        instrumentor.start(Processor())
         name = "airflow.providers.common.sql.hooks.sql"
         assert importlib.util.find_spec(name).name == name
         load = importlib.machinery.SourceFileLoader.exec_module
@@ -731,13 +731,13 @@ def test_a_module_that_was_only_looked_for() -> None:
         from airflow.providers.sqlite.hooks.sqlite import SqliteHook
         SqliteHook("db").run("SELECT 1")
         ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
-        print(json.dumps([Recorder.texts, len(ours)]))
+        print(json.dumps([Processor.texts, len(ours)]))
         """
     )
     assert texts == [["SELECT 1"], 0]
 
 
-def test_signatures_and_names_are_kept(recorder: Any) -> None:
+def test_signatures_and_names_are_kept(processor: Any) -> None:
     """Whoever looks at a method sees the one that was there."""
     import inspect
 

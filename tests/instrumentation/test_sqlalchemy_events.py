@@ -96,10 +96,10 @@ class Connection:
     def __exit__(self, *args: object) -> None: ...
 
 
-def outcomes(recorder: Any) -> list[tuple[str, str | None, bool]]:
+def outcomes(processor: Any) -> list[tuple[str, str | None, bool]]:
     """Return each statement's text, engine id, and whether it succeeded."""
-    assert len(recorder.began) == len(recorder.ended)
-    return [(statement.text, statement.engine_id, statement.error is None) for statement in recorder.ended]
+    assert len(processor.began) == len(processor.ended)
+    return [(statement.text, statement.engine_id, statement.error is None) for statement in processor.ended]
 
 
 # --- Snowflake: its own run() and its own _run_command()
@@ -125,32 +125,32 @@ def snowflake(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> A
     return hook
 
 
-def test_snowflake(recorder: Any, snowflake: Any) -> None:
+def test_snowflake(processor: Any, snowflake: Any) -> None:
     """Each statement has its own query id; the one that failed has that of its error, not of the one before."""
     snowflake.run("SELECT 1; SELECT 2", handler=lambda cursor: cursor.fetchall())
     with pytest.raises(Exception, match="no such column"):
         snowflake.run("SELECT 3; SELECT bad; SELECT 5")
-    assert outcomes(recorder) == [
+    assert outcomes(processor) == [
         ("SELECT 1;", "id-1", True),
         ("SELECT 2", "id-2", True),
         ("SELECT 3;", "id-3", True),
         ("SELECT bad;", "id-failed", False),
     ]
-    assert snowflake.log_of_engine == recorder.texts == recorder.first_texts
+    assert snowflake.log_of_engine == processor.texts == processor.first_texts
 
 
-def test_snowflake_blocks_and_records(recorder: Any, snowflake: Any) -> None:
+def test_snowflake_blocks_and_records(processor: Any, snowflake: Any) -> None:
     """A block that is sent as a whole is one statement; so is what ``get_records`` asks."""
     snowflake.run("BEGIN; SELECT 1; COMMIT", split_statements=False)
     assert snowflake.get_records("SELECT 2") == [(1,)]
-    assert [text for text, _, _ in outcomes(recorder)] == ["BEGIN; SELECT 1; COMMIT", "SELECT 2"]
-    assert recorder.ended[0].connection.conn_type == "snowflake"
+    assert [text for text, _, _ in outcomes(processor)] == ["BEGIN; SELECT 1; COMMIT", "SELECT 2"]
+    assert processor.ended[0].connection.conn_type == "snowflake"
 
 
 # --- Databricks: its own run(), which wraps the driver's error
 
 
-def test_databricks(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_databricks(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The id of the statement that failed is told, and the driver's own error."""
     driver = pytest.importorskip("databricks.sql", reason="needs databricks-sql-connector")
     module = pytest.importorskip(
@@ -167,8 +167,8 @@ def test_databricks(recorder: Any, connect: Callable[..., str], monkeypatch: pyt
     hook.run(["SELECT 1", "SELECT 2"])
     with pytest.raises(Exception, match="bad"):
         hook.run("SELECT bad")
-    assert outcomes(recorder) == [("SELECT 1", "id-1", True), ("SELECT 2", "id-2", True), ("SELECT bad", None, False)]
-    assert isinstance(recorder.ended[-1].error, driver.exc.ServerOperationError)
+    assert outcomes(processor) == [("SELECT 1", "id-1", True), ("SELECT 2", "id-2", True), ("SELECT bad", None, False)]
+    assert isinstance(processor.ended[-1].error, driver.exc.ServerOperationError)
 
 
 # --- Exasol: its own run(), get_records() and get_first(), through the connection's execute()
@@ -219,21 +219,21 @@ def exasol(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
     return hook
 
 
-def test_exasol_run(recorder: Any, exasol: Any) -> None:
+def test_exasol_run(processor: Any, exasol: Any) -> None:
     """Each statement of a script is told as it was executed, before the next one; of the rest nothing."""
     exasol.run("SELECT 1; SELECT 2", split_statements=True, handler=lambda statement: statement.fetchall())
     exasol.run(["SELECT 3", "SELECT 4"])
     exasol.run("SELECT 5;")
     with pytest.raises(RuntimeError) as raised:
         exasol.run("SELECT 6; SELECT bad; SELECT 8", split_statements=True)
-    assert recorder.texts == recorder.first_texts == exasol.log_of_engine
-    assert recorder.texts[-1] == "SELECT bad;"
-    assert [statement.error for statement in recorder.ended] == [None] * 6 + [raised.value]
-    assert {statement.server_version for statement in recorder.ended} == {"8.31.0"}
-    assert recorder.ended[0].connection.host == "h"
+    assert processor.texts == processor.first_texts == exasol.log_of_engine
+    assert processor.texts[-1] == "SELECT bad;"
+    assert [statement.error for statement in processor.ended] == [None] * 6 + [raised.value]
+    assert {statement.server_version for statement in processor.ended} == {"8.31.0"}
+    assert processor.ended[0].connection.host == "h"
 
 
-def test_exasol_records(recorder: Any, exasol: Any) -> None:
+def test_exasol_records(processor: Any, exasol: Any) -> None:
     """The other ways of running a statement are told, too."""
     assert exasol.get_records("SELECT 1") == [(1,)]
     assert exasol.get_first("SELECT 2") == (1,)
@@ -243,11 +243,11 @@ def test_exasol_records(recorder: Any, exasol: Any) -> None:
     for call in (exasol.get_records, exasol.get_df):
         with pytest.raises(RuntimeError):
             call("SELECT bad")
-    assert recorder.texts == exasol.log_of_engine
-    assert [statement.error is None for statement in recorder.ended] == [True] * 5 + [False] * 2
+    assert processor.texts == exasol.log_of_engine
+    assert [statement.error is None for statement in processor.ended] == [True] * 5 + [False] * 2
 
 
-def test_what_exasol_does_not_execute(recorder: Any, exasol: Any) -> None:
+def test_what_exasol_does_not_execute(processor: Any, exasol: Any) -> None:
     """A call that the hook refuses is no statement; nor does a handler's error or time belong to one."""
 
     def handler(statement: Any) -> None:
@@ -261,15 +261,15 @@ def test_what_exasol_does_not_execute(recorder: Any, exasol: Any) -> None:
         exasol.run(["SELECT 2", "SELECT 3", "SELECT 4"], handler=handler)
     with pytest.raises(ValueError, match="of the task"):
         exasol.run("SELECT 3", handler=handler)
-    assert recorder.texts == exasol.log_of_engine == ["SELECT 2", "SELECT 3", "SELECT 3"]
-    assert [statement.error for statement in recorder.ended] == [None, None, None]
-    assert [statement.duration_ms for statement in recorder.ended] == [250.0, 250.0, 250.0]
+    assert processor.texts == exasol.log_of_engine == ["SELECT 2", "SELECT 3", "SELECT 3"]
+    assert [statement.error for statement in processor.ended] == [None, None, None]
+    assert [statement.duration_ms for statement in processor.ended] == [250.0, 250.0, 250.0]
 
 
 # --- Vertica: run() swaps a handler that must be the very one it knows
 
 
-def test_vertica(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vertica(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook still knows its handler, and the statement is told with the version that the driver holds."""
     pytest.importorskip("vertica_python", reason="needs vertica-python")
     module = pytest.importorskip("airflow.providers.vertica.hooks.vertica", reason="needs the Vertica provider")
@@ -290,8 +290,8 @@ def test_vertica(recorder: Any, connect: Callable[..., str], monkeypatch: pytest
     assert hook.get_records("SELECT 1") == [(1,)]
     with pytest.raises(RuntimeError):
         hook.run(["SELECT 2", "SELECT bad"])
-    assert recorder.texts == log == ["SELECT 1", "SELECT 2", "SELECT bad"]
-    assert recorder.ended[0].server_version == "v24.1.0"
+    assert processor.texts == log == ["SELECT 1", "SELECT 2", "SELECT bad"]
+    assert processor.ended[0].server_version == "v24.1.0"
 
 
 # --- Hive: a loop of its own, in a generator
@@ -309,15 +309,15 @@ def hive(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
     return hook
 
 
-def test_hive_tells_the_schema_that_it_was_given(recorder: Any, hive: Any) -> None:
+def test_hive_tells_the_schema_that_it_was_given(processor: Any, hive: Any) -> None:
     """Which is Hive's default where it was given none, whatever the connection says."""
     hive.get_records("SELECT 1")
     hive.get_records("SELECT 2", schema="other")
     hive.run("SELECT 3")
-    assert [statement.schema for statement in recorder.ended] == ["default", "other", None]
+    assert [statement.schema for statement in processor.ended] == ["default", "other", None]
 
 
-def test_hive(recorder: Any, hive: Any, tmp_path: Any) -> None:
+def test_hive(processor: Any, hive: Any, tmp_path: Any) -> None:
     """Statements are told, without the variables that the hook sets by itself."""
     assert hive.get_records("SELECT 1") == [(1,)]
     assert hive.get_results(["CREATE TABLE t (n INT)", "SELECT 2"])["data"] == [(1,)]
@@ -326,11 +326,11 @@ def test_hive(recorder: Any, hive: Any, tmp_path: Any) -> None:
         assert len(hive.get_df("SELECT 4")) == 1
     with pytest.raises(RuntimeError) as raised:
         hive.get_results(["SELECT 5", "SELECT bad", "SELECT 7"])
-    assert recorder.texts == [text for text in hive.log_of_engine if not text.startswith("set ")]
-    assert [statement.error for statement in recorder.ended] == [None] * 6 + [raised.value]
+    assert processor.texts == [text for text in hive.log_of_engine if not text.startswith("set ")]
+    assert [statement.error for statement in processor.ended] == [None] * 6 + [raised.value]
 
 
-def test_hive_tells_what_ran_and_for_how_long(recorder: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hive_tells_what_ran_and_for_how_long(processor: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch that fails or takes long is that of the statement before, whatever would have come next."""
     assert hive.get_results("SELECT 0")["data"] == [(1,)]  # imports what it needs
     slow = iter([0.0, 0.4])
@@ -348,7 +348,7 @@ def test_hive_tells_what_ran_and_for_how_long(recorder: Any, hive: Any, monkeypa
     slow = iter([])
     with pytest.raises(RuntimeError) as raised:
         hive.get_results(["SELECT 6", "SELECT 7"])
-    assert [(statement.text, statement.error) for statement in recorder.ended] == [
+    assert [(statement.text, statement.error) for statement in processor.ended] == [
         ("SELECT 0", None),
         ("SELECT 1", None),
         ("SELECT 2", None),
@@ -356,14 +356,14 @@ def test_hive_tells_what_ran_and_for_how_long(recorder: Any, hive: Any, monkeypa
         ("SELECT bad", bad.value),
         ("SELECT 6", raised.value),
     ]
-    assert len(recorder.began) == 6
-    assert all(statement.duration_ms < 300 for statement in recorder.ended)
+    assert len(processor.began) == 6
+    assert all(statement.duration_ms < 300 for statement in processor.ended)
 
 
 # --- Spanner: tells its lineage when all is over, and has no connection
 
 
-def test_spanner(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spanner(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each statement is told once, and the one that failed with its error."""
     module = pytest.importorskip("airflow.providers.google.cloud.hooks.spanner", reason="needs the Google provider")
     log: list[str] = []
@@ -388,8 +388,8 @@ def test_spanner(recorder: Any, connect: Callable[..., str], monkeypatch: pytest
     monkeypatch.setattr(module.SpannerHook, "_get_client", lambda self, **names: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         hook.execute_dml(**names, queries=["INSERT 7"])
-    assert recorder.texts == recorder.first_texts == ["INSERT 1", "INSERT 2", "UPDATE 3", "UPDATE bad"]
-    assert [statement.error for statement in recorder.ended] == [None, None, None, raised.value]
+    assert processor.texts == processor.first_texts == ["INSERT 1", "INSERT 2", "UPDATE 3", "UPDATE bad"]
+    assert [statement.error for statement in processor.ended] == [None, None, None, raised.value]
 
 
 # --- BigQuery: a cursor that calls its hook again
@@ -437,18 +437,18 @@ def bigquery(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> An
     return hook
 
 
-def test_bigquery_runs_a_job_once(recorder: Any, bigquery: Any) -> None:
+def test_bigquery_runs_a_job_once(processor: Any, bigquery: Any) -> None:
     """``run`` tells its lineage twice, and is one statement with the job's id."""
     bigquery.run("SELECT 1")
     assert bigquery.get_records("SELECT 2") == [(1,)]
     with pytest.raises(RuntimeError):
         bigquery.run("SELECT bad")
-    assert recorder.texts == bigquery.log_of_engine == ["SELECT 1", "SELECT 2", "SELECT bad"]
-    assert all(statement.engine_id.startswith("airflow_") for statement in recorder.ended[:2])
-    assert len({statement.engine_id for statement in recorder.ended}) == 3
+    assert processor.texts == bigquery.log_of_engine == ["SELECT 1", "SELECT 2", "SELECT bad"]
+    assert all(statement.engine_id.startswith("airflow_") for statement in processor.ended[:2])
+    assert len({statement.engine_id for statement in processor.ended}) == 3
 
 
-def test_bigquery_jobs(recorder: Any, bigquery: Any) -> None:
+def test_bigquery_jobs(processor: Any, bigquery: Any) -> None:
     """A job that is waited for is a statement; one that is only submitted is the operator's, which knows its end."""
     configuration = {"query": {"query": "SELECT 1", "useLegacySql": False}}
     bigquery.insert_job(configuration=configuration, job_id="mine", project_id="project", location="EU")
@@ -456,20 +456,20 @@ def test_bigquery_jobs(recorder: Any, bigquery: Any) -> None:
     configuration["query"]["query"] = "SELECT bad"
     with pytest.raises(RuntimeError):
         bigquery.insert_job(configuration=configuration, job_id="failed", project_id="project", location="EU")
-    assert [(text, succeeded) for text, _, succeeded in outcomes(recorder)] == [
+    assert [(text, succeeded) for text, _, succeeded in outcomes(processor)] == [
         ("SELECT 1", True),
         ("SELECT bad", False),
     ]
-    assert recorder.ended[0].engine_id == "mine"
+    assert processor.ended[0].engine_id == "mine"
 
 
-def test_bigquery_get_df(recorder: Any, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bigquery_get_df(processor: Any, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data frame through pandas-gbq is one statement, told before it runs."""
     asked: list[str] = []
 
     def read_gbq(sql: str, **kwargs: Any) -> str:
         asked.append(sql)
-        assert recorder.first_texts == asked
+        assert processor.first_texts == asked
         if "bad" in sql:
             raise RuntimeError(sql)
         return "a data frame"
@@ -478,14 +478,14 @@ def test_bigquery_get_df(recorder: Any, bigquery: Any, monkeypatch: pytest.Monke
     assert bigquery.get_df("SELECT 1") == "a data frame"
     with pytest.raises(RuntimeError) as raised:
         bigquery.get_df("SELECT bad")
-    assert recorder.texts == asked
-    assert [statement.error for statement in recorder.ended] == [None, raised.value]
+    assert processor.texts == asked
+    assert [statement.error for statement in processor.ended] == [None, raised.value]
 
 
 # --- Oracle: writes the values of a row into the statement
 
 
-def test_oracle_rows(recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oracle_rows(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Inserted rows are one record, without their values, whether it succeeds or not."""
     oracledb = pytest.importorskip("oracledb", reason="needs oracledb")
     module = pytest.importorskip("airflow.providers.oracle.hooks.oracle", reason="needs the Oracle provider")
@@ -498,11 +498,11 @@ def test_oracle_rows(recorder: Any, connect: Callable[..., str], monkeypatch: py
     with pytest.raises(RuntimeError):
         hook.insert_rows("t", [(3, "bad secret")], ["n", "s"])
     assert len(log) == 5
-    assert len(recorder.texts) == 3
-    for text in recorder.texts:
+    assert len(processor.texts) == 3
+    for text in processor.texts:
         assert "secret" not in text
         assert "into t (n, s)" in text.lower().replace("  ", " ")
-    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+    assert [statement.error is None for statement in processor.ended] == [True, True, False]
 
 
 # --- SQL Server, Oracle and Teradata: common.sql's way of running, with constructors and connections of their own
@@ -517,7 +517,7 @@ def test_oracle_rows(recorder: Any, connect: Callable[..., str], monkeypatch: py
     ],
 )
 def test_hooks_that_run_as_common_sql_does(
-    path: str, driver: str, recorder: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    path: str, driver: str, processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each execution is one record with the text that reached the driver, the failing one with its error."""
     module_name, _, class_name = path.rpartition(".")
@@ -534,9 +534,9 @@ def test_hooks_that_run_as_common_sql_does(
     with pytest.raises(RuntimeError) as raised:
         hook.run("SELECT 4; SELECT bad; SELECT 5", split_statements=True)
     log = [sql for sql in log if not sql.startswith("SET QUERY_BAND")]  # how Teradata's hook connects
-    assert recorder.texts == log
+    assert processor.texts == log
     assert [text.rstrip(";") for text in log] == ["INSERT 1", "INSERT 2", "SELECT 3", "SELECT 4", "SELECT bad"]
-    assert [statement.error for statement in recorder.ended] == [None] * 4 + [raised.value]
+    assert [statement.error for statement in processor.ended] == [None] * 4 + [raised.value]
 
 
 # --- engines that speak HTTP: the real driver, and a server that answers it
@@ -648,36 +648,36 @@ def lazy(request: Any, coordinator: Coordinator, connect: Callable[..., str]) ->
     return getattr(hooks, name)(connect(json.dumps(definition), "lazy"))
 
 
-def test_an_engine_is_done_when_its_result_is_handled(recorder: Any, lazy: Any, coordinator: Coordinator) -> None:
+def test_an_engine_is_done_when_its_result_is_handled(processor: Any, lazy: Any, coordinator: Coordinator) -> None:
     """A statement lasts until its last page was fetched, and carries the engine's id."""
     pages_at_end: list[list[str]] = []
-    remember = recorder.on_end
+    remember = processor.on_end
 
     def end(statement: Any) -> None:
         pages_at_end.append(list(coordinator.pages))
         remember(statement)
 
-    recorder.on_end = end
+    processor.on_end = end
     assert [tuple(row) for row in lazy.get_records("SELECT 1")] == [(1,), (2,)]
     assert pages_at_end == [["q1/1", "q1/2"]]
-    assert outcomes(recorder) == [("SELECT 1", "q1", True)]
+    assert outcomes(processor) == [("SELECT 1", "q1", True)]
     lazy.run("SELECT 2; SELECT 3", split_statements=True, handler=lambda cursor: cursor.fetchall())
     assert pages_at_end[1] == ["q1/1", "q1/2", "q2/1", "q2/2"]
-    assert [(engine_id, succeeded) for _, engine_id, succeeded in outcomes(recorder)[1:]] == [
+    assert [(engine_id, succeeded) for _, engine_id, succeeded in outcomes(processor)[1:]] == [
         ("q2", True),
         ("q3", True),
     ]
 
 
-def test_an_engine_may_fail_while_its_result_is_handled(recorder: Any, lazy: Any) -> None:
+def test_an_engine_may_fail_while_its_result_is_handled(processor: Any, lazy: Any) -> None:
     """A failure is the statement's, at its first page or at a later one, with the id of the query that failed."""
     for sql in ("SELECT bad now", "SELECT bad later"):
         with pytest.raises(Exception, match="no such column"):
             lazy.get_records(sql)
-    assert outcomes(recorder) == [("SELECT bad now", "q1", False), ("SELECT bad later", "q2", False)]
+    assert outcomes(processor) == [("SELECT bad now", "q1", False), ("SELECT bad later", "q2", False)]
 
 
-def test_a_handler_that_fails_after_the_engine_is_done(recorder: Any, lazy: Any) -> None:
+def test_a_handler_that_fails_after_the_engine_is_done(processor: Any, lazy: Any) -> None:
     """What a task does with a result is not the engine's failure."""
 
     def handler(cursor: Any) -> None:
@@ -686,10 +686,10 @@ def test_a_handler_that_fails_after_the_engine_is_done(recorder: Any, lazy: Any)
 
     with pytest.raises(ValueError, match="of the task"):
         lazy.run("SELECT 1", handler=handler)
-    assert outcomes(recorder) == [("SELECT 1", "q1", True)]
+    assert outcomes(processor) == [("SELECT 1", "q1", True)]
 
 
-def test_other_statements_in_a_handler(recorder: Any, lazy: Any, sqlite: Any, coordinator: Coordinator) -> None:
+def test_other_statements_in_a_handler(processor: Any, lazy: Any, sqlite: Any, coordinator: Coordinator) -> None:
     """What a handler runs elsewhere does not end the statement whose result it reads, nor take its id."""
     engine = sqlite.get_sqlalchemy_engine()
 
@@ -701,16 +701,16 @@ def test_other_statements_in_a_handler(recorder: Any, lazy: Any, sqlite: Any, co
     lazy.run("SELECT 1", handler=handler)
     with pytest.raises(Exception, match="no such column") as raised:
         lazy.run("SELECT bad later", handler=handler)
-    found = [(statement.engine_id, statement.error) for statement in recorder.ended if statement.hook is lazy]
+    found = [(statement.engine_id, statement.error) for statement in processor.ended if statement.hook is lazy]
     assert found == [("q1", None), ("q2", raised.value)]
-    others = [statement.engine_id for statement in recorder.ended if statement.hook is sqlite]
+    others = [statement.engine_id for statement in processor.ended if statement.hook is sqlite]
     assert len(others) >= 2
     assert set(others) == {None}
-    assert len(recorder.began) == len(recorder.ended) == len(others) + 2
+    assert len(processor.began) == len(processor.ended) == len(others) + 2
 
 
 @pytest.mark.parametrize("lazy", ["trino"], indirect=True)
-def test_sqlalchemy_on_a_lazy_engine(recorder: Any, lazy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlalchemy_on_a_lazy_engine(processor: Any, lazy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement lasts as the engine says while its result is read, and fails if reading it does; once, in any case.
 
     It has ended when the next one begins on its connection, when that goes back to its pool, or with the task.
@@ -726,47 +726,47 @@ def test_sqlalchemy_on_a_lazy_engine(recorder: Any, lazy: Any, monkeypatch: pyte
     engine = lazy.get_sqlalchemy_engine()
     with engine.connect() as connection:
         assert connection.execute(clause("SELECT 1")).fetchall() == [(1,), (2,)]
-        assert recorder.ended == []
+        assert processor.ended == []
         connection.execute(clause("SELECT 2"))
-        assert [statement.text for statement in recorder.ended] == ["SELECT 1"]
+        assert [statement.text for statement in processor.ended] == ["SELECT 1"]
     with pytest.raises(Exception, match="no such column") as raised, engine.connect() as connection:
         connection.execute(clause("SELECT bad later")).fetchall()
     with pytest.raises(Exception, match="no such column"), engine.connect() as connection:
         connection.execute(clause("SELECT bad now"))
     connection = engine.connect()
     unread = connection.execute(clause("SELECT 5"))
-    assert len(recorder.ended) == 4
+    assert len(processor.ended) == 4
     instrumentor.stop()
     assert unread.fetchall() == [(1,), (2,)]
     connection.close()
-    assert outcomes(recorder) == [
+    assert outcomes(processor) == [
         ("SELECT 1", "q1", True),
         ("SELECT 2", "q2", True),
         ("SELECT bad later", "q3", False),
         ("SELECT bad now", "q4", False),
         ("SELECT 5", "q5", True),
     ]
-    assert recorder.ended[2].error is raised.value.orig
-    assert [statement.duration_ms >= 60_000 for statement in recorder.ended] == [True, False, False, False, False]
+    assert processor.ended[2].error is raised.value.orig
+    assert [statement.duration_ms >= 60_000 for statement in processor.ended] == [True, False, False, False, False]
 
 
-def test_a_data_frame_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:
+def test_a_data_frame_of_a_lazy_engine(processor: Any, lazy: Any) -> None:
     """A data frame is one statement with the engine's id, whether it succeeds or not."""
     pytest.importorskip("pandas")
     assert len(lazy.get_df("SELECT 1")) == 2
     with pytest.raises(Exception, match="no such column"):
         lazy.get_df("SELECT bad later")
-    assert outcomes(recorder) == [("SELECT 1", "q1", True), ("SELECT bad later", "q2", False)]
+    assert outcomes(processor) == [("SELECT 1", "q1", True), ("SELECT bad later", "q2", False)]
 
 
-def test_rows_of_a_lazy_engine(recorder: Any, lazy: Any) -> None:
+def test_rows_of_a_lazy_engine(processor: Any, lazy: Any) -> None:
     """Inserted rows are one record, whatever the driver makes of them."""
     lazy.insert_rows("t", [(1, "secret"), (2, "secret")], ["n", "s"])
-    assert [text.split("(")[0].strip() for text in recorder.texts] == ["INSERT INTO t"]
-    assert "secret" not in recorder.only.text
+    assert [text.split("(")[0].strip() for text in processor.texts] == ["INSERT INTO t"]
+    assert "secret" not in processor.only.text
 
 
-def test_pinot(recorder: Any, connect: Callable[..., str]) -> None:
+def test_pinot(processor: Any, connect: Callable[..., str]) -> None:
     """Pinot's records are read without ``run``, and told."""
     pytest.importorskip("pinotdb", reason="needs pinotdb")
     module = pytest.importorskip("airflow.providers.apache.pinot.hooks.pinot", reason="needs the Pinot provider")
@@ -793,5 +793,5 @@ def test_pinot(recorder: Any, connect: Callable[..., str]) -> None:
         hook.run("SELECT k FROM t")
         with pytest.raises(Exception, match="Query") as raised:
             hook.get_records("SELECT bad FROM t")
-    assert recorder.texts == log
-    assert [statement.error for statement in recorder.ended] == [None, None, None, raised.value]
+    assert processor.texts == log
+    assert [statement.error for statement in processor.ended] == [None, None, None, raised.value]
