@@ -51,6 +51,12 @@ class RecordingProcessor:
         return [statement.text for statement in self.ended]
 
     @property
+    def outcomes(self) -> list[tuple[str, str | None, bool]]:
+        """Each statement's text, engine id, and whether it succeeded."""
+        assert len(self.began) == len(self.ended)
+        return [(statement.text, statement.engine_id, statement.error is None) for statement in self.ended]
+
+    @property
     def only(self) -> Statement:
         assert len(self.texts) == 1, self.texts
         return self.ended[0]
