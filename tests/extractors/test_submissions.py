@@ -54,7 +54,7 @@ def redshift(monkeypatch: pytest.MonkeyPatch, conn_id: str, status: str = "FINIS
 
 
 def test_athena(processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> None:
-    """The hook does not wait: the state is the task's, and nobody knows better."""
+    """The hook does not wait: the state is the task's, which is all that is known."""
     athena(monkeypatch, aws).run_query("SELECT 1", {"Database": "d"}, {})
     assert processor.texts == []
     error = RuntimeError("another thing")
@@ -72,7 +72,7 @@ def test_athena(processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> No
 def test_redshift(
     processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str, waits: bool, status: str, fails: bool, known: bool
 ) -> None:
-    """The hook tells what it submits before it waits, if it does."""
+    """The hook reports what it submits before it waits, if it does."""
     hook, error = redshift(monkeypatch, aws, status), None
     try:
         hook.execute_query("SELECT 1", database="dev", cluster_identifier="c", wait_for_completion=waits)
@@ -152,7 +152,7 @@ def test_hive_tells_when_it_has_succeeded(processor: Any, connect: Callable[...,
 
 
 def test_what_is_not_much_of_a_hook(processor: Any) -> None:
-    """Whoever says that it ran a statement is believed; who says nothing is not asked."""
+    """An object that reports a statement is believed; one that reports nothing is not asked."""
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 1")
     lineage.send_sql_hook_lineage(context=object(), sql=" ")
     (statement,) = taken()
@@ -182,7 +182,7 @@ def operator(**attributes: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("query", "execution_id", "told", "told_id", "covered"),
+    ("query", "execution_id", "reported", "reported_id", "covered"),
     [
         ("SELECT 1", "q-1", "SELECT 1", "q-1", True),
         ("SELECT 1", "q-2", "SELECT 1", "q-1", False),  # it was submitted twice
@@ -194,10 +194,10 @@ def operator(**attributes: Any) -> Any:
     ],
 )
 def test_what_the_operator_tells_is_not_told_twice(
-    processor: Any, query: Any, execution_id: str | None, told: str, told_id: str | None, covered: bool
+    processor: Any, query: Any, execution_id: str | None, reported: str, reported_id: str | None, covered: bool
 ) -> None:
     """The id decides; where one of them has none, the text does."""
-    lineage.send_sql_hook_lineage(context=object(), sql=told, job_id=told_id)
+    lineage.send_sql_hook_lineage(context=object(), sql=reported, job_id=reported_id)
     assert (taken(operator(query=query, query_execution_id=execution_id)) == []) is covered
 
 
@@ -214,7 +214,7 @@ def test_the_operator_is_given_the_id_that_its_hook_told(processor: Any) -> None
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
+def reported(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
     """Return what reports tell, with nothing delivered."""
     from airflow_provider_ryft.instrumentation import instrumentor
 
@@ -239,12 +239,12 @@ def run(task: Any) -> None:
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 'another'", job_id="q-2")
 
 
-def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
+def test_at_the_end_each_is_reported_once(reported: list[Statement]) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
     task_report.start_report(instance(task))
     run(task)
     task_report.finish_report(instance(task), None)
-    assert [statement.engine_id for statement in told] == ["q-1", "q-2"]
+    assert [statement.engine_id for statement in reported] == ["q-1", "q-2"]
 
 
 @pytest.mark.parametrize(
@@ -252,28 +252,30 @@ def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
     [
         ({"state": "deferred"}, ["q-2"]),
         ({"next_method": "execute_complete"}, ["q-2"]),  # dag.test() in 2.11
-        ({"state": "up_for_reschedule"}, ["q-1", "q-2"]),  # it will start anew
+        ({"state": "up_for_reschedule"}, ["q-1", "q-2"]),  # it will start again
         ({}, ["q-1", "q-2"]),
     ],
 )
-def test_a_deferred_operator_tells_at_its_end(told: list[Statement], facts: Any, expected: list[str]) -> None:
+def test_a_deferred_operator_is_extracted_at_its_end(
+    reported: list[Statement], facts: Any, expected: list[str]
+) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
     task_instance = instance(task, next_method=None)
     task_report.start_report(task_instance)
     run(task)
     task_instance.__dict__.update(facts)
     task_report.flush_report()
-    assert [statement.engine_id for statement in told] == expected
-    assert not any(statement.outcome_known for statement in told)
+    assert [statement.engine_id for statement in reported] == expected
+    assert not any(statement.outcome_known for statement in reported)
 
 
-def test_the_next_task_tells_only_its_own(told: list[Statement]) -> None:
+def test_the_next_task_reports_only_its_own(reported: list[Statement]) -> None:
     task_report.start_report(instance(operator(query=None)))
     submissions.record_submission(object(), "SELECT 'late'", None, connections={})
     task_report._current = None
     task_report.start_report(instance(operator(query=None)))
     task_report.finish_report(instance(operator(query=None)), None)
-    assert told == []
+    assert reported == []
 
 
 def test_hooks_of_services_are_heard_without_the_hooks_of_sql() -> None:

@@ -74,7 +74,7 @@ MODULES = [
 
 
 def functions(module: ModuleType) -> Iterator[tuple[Any, str, str]]:
-    """Yield where each function and method of a module stands, its attribute, and its name."""
+    """Yield where each function and method of a module is, its attribute, and its name."""
     for name, value in vars(module).items():
         if getattr(value, "__module__", None) != module.__name__:
             continue
@@ -167,7 +167,7 @@ _without: list[Any] = []
 
 @pytest.fixture
 def without(rows_hook: Any, sqlite: Any) -> list[Any]:
-    """Return what the work does when nobody observes it."""
+    """Return what the work does when it is not observed."""
     if not _without:
         _without.extend(work(rows_hook, sqlite.connection.host))
     return _without
@@ -206,19 +206,19 @@ def test_a_fault_anywhere(
 def test_a_processor_that_fails(
     method: str, error: type[BaseException], sqlite: Any, rows_hook: Any, without: Any, recording_processor: Any
 ) -> None:
-    """A processor may raise what it likes, and is still told of the rest."""
+    """A processor may raise what it likes, and still gets the rest."""
     processor = recording_processor()
-    told: list[Any] = []
+    got: list[Any] = []
 
     def fail(statement: Any) -> None:
-        told.append(statement)
+        got.append(statement)
         raise error("of the processor")
 
     setattr(processor, method, fail)
     if method == "on_start":
         processor.on_end = lambda statement: None
     assert observed_work(rows_hook, sqlite.connection.host, processor) == without
-    assert len(told) == 16
+    assert len(got) == 16
 
 
 def test_each_method_is_called_once_with_its_arguments(processor: Any, sqlite: Any) -> None:
@@ -247,11 +247,11 @@ def test_each_method_is_called_once_with_its_arguments(processor: Any, sqlite: A
         ((cursor, sql, None), {"unknown": unknown}),
         (("t", rows), {"unknown": unknown}),
     ]
-    assert next(rows) == (1,)  # which nobody has read
+    assert next(rows) == (1,)  # which has not been read
 
 
 def test_a_failure_whose_place_cannot_be_read_is_told(processor: Any, sqlite: Any, monkeypatch: Any) -> None:
-    """Whoever it was that failed, the statement did not succeed."""
+    """Whatever it was that failed, the statement did not succeed."""
 
     class Own(SqliteHook):
         def get_df(self, sql: Any, *_arguments: Any, **_options: Any) -> Any:

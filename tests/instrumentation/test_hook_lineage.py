@@ -59,7 +59,7 @@ def test_readers_see_the_same(
 
 
 def test_a_collector_that_fails(sqlite: Any, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook warns of it as ever, and the statement is told."""
+    """The hook warns of it as ever, and the statement is reported."""
 
     def fail() -> Any:
         raise RuntimeError("no collector")
@@ -73,13 +73,13 @@ def test_a_collector_that_fails(sqlite: Any, processor: Any, monkeypatch: pytest
 
 
 def test_what_else_the_collector_can_do(sqlite: Any, processor: Any) -> None:
-    """What the hooks' module is given stands for the collector in every respect."""
+    """What the hooks' module is given does all that the collector does."""
     assert lineage.get_hook_lineage_collector().has_collected in (True, False)
     assert callable(lineage.get_hook_lineage_collector().add_input_asset)
 
 
 def test_a_hook_that_only_tells_its_lineage(sqlite: Any, processor: Any) -> None:
-    """A statement that nobody saw to run is told all the same, if the hook is one of SQL."""
+    """A statement that was not observed to run is reported all the same, if the hook is one of SQL."""
     lineage.send_sql_hook_lineage(context=sqlite, sql="SELECT 1", job_id="an id")
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 2")
     assert processor.only.text == "SELECT 1"

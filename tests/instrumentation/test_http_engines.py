@@ -242,7 +242,7 @@ def test_rows_of_a_lazy_engine(processor: Any, lazy: Any) -> None:
 
 
 def test_pinot(processor: Any, connect: Callable[..., str]) -> None:
-    """Pinot's records are read without ``run``, and told."""
+    """Pinot's records are read without ``run``, and reported."""
     pytest.importorskip("pinotdb", reason="needs pinotdb")
     module = pytest.importorskip("airflow.providers.apache.pinot.hooks.pinot", reason="needs the Pinot provider")
     log: list[str] = []

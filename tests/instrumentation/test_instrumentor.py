@@ -24,8 +24,8 @@ from airflow_provider_ryft.capture import session
 from airflow_provider_ryft.instrumentation import instrumentor
 
 
-def test_nothing_is_told_outside_a_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
-    """After the end nobody is told; the next task's processor is told only of its own."""
+def test_nothing_is_reported_outside_a_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
+    """After the end nothing is reported; the next task's processor gets only its own."""
     sqlite.run("SELECT 1")
     instrumentor.stop()
     sqlite.run("SELECT 2")
@@ -38,7 +38,7 @@ def test_nothing_is_told_outside_a_task(processor: Any, sqlite: Any, recording_p
 
 
 def test_a_statement_that_outlives_its_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
-    """A statement that is running when its task ends is told to nobody when it ends, least to the next task."""
+    """A statement that is running when its task ends is not reported when it ends, least to the next task."""
     second = recording_processor()
 
     def handler(cursor: Any) -> None:
@@ -53,7 +53,7 @@ def test_a_statement_that_outlives_its_task(processor: Any, sqlite: Any, recordi
 
 
 def test_a_child_process_is_not_the_task(processor: Any, sqlite: Any) -> None:
-    """A process that the task forks neither tells nor fails."""
+    """A process that the task forks neither reports nor fails."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -134,7 +134,7 @@ def test_the_connection_is_not_looked_up_for_us(
 
 
 def test_a_lookup_that_the_hook_does_not_keep(processor: Any, sqlite: Any) -> None:
-    """A hook that looks its connection up and forgets it is told with that connection all the same."""
+    """A hook that looks its connection up and forgets it is reported with that connection all the same."""
 
     class Forgetful(SqliteHook):
         def get_conn(self) -> Any:
@@ -172,7 +172,7 @@ def test_uninstall_leaves_nothing_behind() -> None:
 
 
 def test_patches_of_others_are_kept(processor: Any, sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever wraps after us is called, and stays in place when we leave."""
+    """What wraps after us is called, and stays in place when we leave."""
     ours = DbApiHook.run
     seen: list[str] = []
 
@@ -299,7 +299,7 @@ def test_a_module_that_was_only_looked_for() -> None:
 
 
 def test_signatures_and_names_are_kept(processor: Any) -> None:
-    """Whoever looks at a method sees the one that was there."""
+    """Inspecting a method shows the one that was there."""
     import inspect
 
     assert list(inspect.signature(DbApiHook.run).parameters)[:3] == ["self", "sql", "autocommit"]

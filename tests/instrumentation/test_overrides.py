@@ -1,4 +1,4 @@
-"""Observing hooks whose methods are somebody's own: what they really execute is told, and nothing else."""
+"""Observing hooks with methods of their own: what they really execute is reported, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outcomes(processor: Any) -> list[tuple[str, BaseException | None]]:
 
 
 def test_a_method_that_can_do_more_than_be_called(processor: Any, sqlite: Any) -> None:
-    """A cache of results is the object that it was; what it executes is told, and what it remembers is not."""
+    """A cache of results is the object that it was; what it executes is reported, and what it remembers is not."""
 
     class Caching(SqliteHook):
         @functools.lru_cache  # noqa: B019  # as users do
@@ -41,7 +41,7 @@ def test_a_method_that_can_do_more_than_be_called(processor: Any, sqlite: Any) -
 
 
 def test_overrides_that_need_not_execute(processor: Any, sqlite: Any) -> None:
-    """A dry run and an answer from memory are not told; the execution that filled the memory is."""
+    """A dry run and an answer from memory are not reported; the execution that filled the memory is."""
 
     class Sparing(SqliteHook):
         def __init__(self, *args: Any) -> None:
@@ -142,7 +142,7 @@ def test_a_setup_that_fails(processor: Any, sqlite: Any) -> None:
 
 
 def test_a_loop_of_its_own(processor: Any, sqlite: Any) -> None:
-    """Of a ``run`` that tells nobody of its statements all are told, in one record."""
+    """A ``run`` that reports none of its statements is one record of all."""
 
     class Looping(SqliteHook):
         def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
@@ -371,7 +371,7 @@ def test_classes_may_go(processor: Any, sqlite: Any) -> None:
 
 
 def test_a_statement_that_needs_a_connection(processor: Any, sqlite: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told as it was executed, whichever way it went, without a word in the log."""
+    """It is reported as it was executed, whichever way it went, without a word in the log."""
 
     class Composed:
         def as_string(self, context: Any) -> str:

@@ -139,7 +139,7 @@ def test_snowflake_blocks_and_records(processor: Any, snowflake: Any) -> None:
 
 
 def test_databricks(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The id of the statement that failed is told, and the driver's own error."""
+    """The id of the statement that failed is reported, and the driver's own error."""
     driver = pytest.importorskip("databricks.sql", reason="needs databricks-sql-connector")
     module = pytest.importorskip(
         "airflow.providers.databricks.hooks.databricks_sql", reason="needs the Databricks provider"
@@ -208,7 +208,7 @@ def exasol(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_exasol_run(processor: Any, exasol: Any) -> None:
-    """Each statement of a script is told as it was executed, before the next one; of the rest nothing."""
+    """Each statement of a script is reported as it was executed, before the next one; of the rest nothing."""
     exasol.run("SELECT 1; SELECT 2", split_statements=True, handler=lambda statement: statement.fetchall())
     exasol.run(["SELECT 3", "SELECT 4"])
     exasol.run("SELECT 5;")
@@ -222,7 +222,7 @@ def test_exasol_run(processor: Any, exasol: Any) -> None:
 
 
 def test_exasol_records(processor: Any, exasol: Any) -> None:
-    """The other ways of running a statement are told, too."""
+    """The other ways of running a statement are reported, too."""
     assert exasol.get_records("SELECT 1") == [(1,)]
     assert exasol.get_first("SELECT 2") == (1,)
     assert exasol.get_df("SELECT 3") == "a data frame"
@@ -258,7 +258,7 @@ def test_what_exasol_does_not_execute(processor: Any, exasol: Any) -> None:
 
 
 def test_vertica(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook still knows its handler, and the statement is told with the version that the driver holds."""
+    """The hook still knows its handler, and the statement is reported with the version that the driver holds."""
     pytest.importorskip("vertica_python", reason="needs vertica-python")
     module = pytest.importorskip("airflow.providers.vertica.hooks.vertica", reason="needs the Vertica provider")
     log: list[str] = []
@@ -297,7 +297,7 @@ def hive(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
     return hook
 
 
-def test_hive_tells_the_schema_that_it_was_given(processor: Any, hive: Any) -> None:
+def test_hive_reports_the_schema_that_it_was_given(processor: Any, hive: Any) -> None:
     """Which is Hive's default where it was given none, whatever the connection says."""
     hive.get_records("SELECT 1")
     hive.get_records("SELECT 2", schema="other")
@@ -306,7 +306,7 @@ def test_hive_tells_the_schema_that_it_was_given(processor: Any, hive: Any) -> N
 
 
 def test_hive(processor: Any, hive: Any, tmp_path: Any) -> None:
-    """Statements are told, without the variables that the hook sets by itself."""
+    """Statements are reported, without the variables that the hook sets by itself."""
     assert hive.get_records("SELECT 1") == [(1,)]
     assert hive.get_results(["CREATE TABLE t (n INT)", "SELECT 2"])["data"] == [(1,)]
     hive.to_csv("SELECT 3", str(tmp_path / "file.csv"))
@@ -318,7 +318,7 @@ def test_hive(processor: Any, hive: Any, tmp_path: Any) -> None:
     assert [statement.error for statement in processor.ended] == [None] * 6 + [raised.value]
 
 
-def test_hive_tells_what_ran_and_for_how_long(processor: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hive_reports_what_ran_and_for_how_long(processor: Any, hive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch that fails or takes long is that of the statement before, whatever would have come next."""
     assert hive.get_results("SELECT 0")["data"] == [(1,)]  # imports what it needs
     slow = iter([0.0, 0.4])
@@ -348,11 +348,11 @@ def test_hive_tells_what_ran_and_for_how_long(processor: Any, hive: Any, monkeyp
     assert all(statement.duration_ms < 300 for statement in processor.ended)
 
 
-# --- Spanner: tells its lineage when all is over, and has no connection
+# --- Spanner: reports to hook lineage when all is over, and has no connection
 
 
 def test_spanner(processor: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each statement is told once, and the one that failed with its error."""
+    """Each statement is reported once, and the one that failed with its error."""
     module = pytest.importorskip("airflow.providers.google.cloud.hooks.spanner", reason="needs the Google provider")
     log: list[str] = []
 
@@ -426,7 +426,7 @@ def bigquery(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> An
 
 
 def test_bigquery_runs_a_job_once(processor: Any, bigquery: Any) -> None:
-    """``run`` tells its lineage twice, and is one statement with the job's id."""
+    """``run`` reports to hook lineage twice, and is one statement with the job's id."""
     bigquery.run("SELECT 1")
     assert bigquery.get_records("SELECT 2") == [(1,)]
     with pytest.raises(RuntimeError):
@@ -452,7 +452,7 @@ def test_bigquery_jobs(processor: Any, bigquery: Any) -> None:
 
 
 def test_bigquery_get_df(processor: Any, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data frame through pandas-gbq is one statement, told before it runs."""
+    """A data frame through pandas-gbq is one statement, reported before it runs."""
     asked: list[str] = []
 
     def read_gbq(sql: str, **kwargs: Any) -> str:

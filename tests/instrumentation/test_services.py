@@ -14,7 +14,7 @@ import pytest
 services = pytest.mark.services
 
 
-# --- PostgreSQL, which tells its client of each statement and its duration
+# --- PostgreSQL, which logs for its client each statement and its duration
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_postgres_agrees(processor: Any, postgres: Any) -> None:
 
 @services
 def test_postgres_failure(processor: Any, postgres: Any) -> None:
-    """The driver's own error is told, with its code."""
+    """The driver's own error is reported, with its code."""
     with pytest.raises(Exception, match="nope") as raised:
         postgres.run(["SELECT 1", "SELECT nope"])
     assert processor.texts == ["SELECT 1", "SELECT nope"]
@@ -103,7 +103,7 @@ def test_postgres_failure(processor: Any, postgres: Any) -> None:
 
 @services
 def test_postgres_rows(processor: Any, postgres: Any) -> None:
-    """Every way of inserting rows is one record, and what the dialect asks for it is nobody's query."""
+    """Every way of inserting rows is one record, and what the dialect asks for it is not reported."""
     rows = [(n, f"secret {n}") for n in range(30)]
     postgres.insert_rows("ryft_capture", rows, ["n", "s"], commit_every=7)
     postgres.insert_rows("ryft_capture", rows, ["n", "s"], replace=True, replace_index="n", executemany=True)
@@ -121,7 +121,7 @@ def test_postgres_rows(processor: Any, postgres: Any) -> None:
 
 @services
 def test_postgres_copy(processor: Any, postgres: Any, tmp_path: Path) -> None:
-    """``COPY`` through a file is told as the statement that it is."""
+    """``COPY`` through a file is reported as the statement that it is."""
     path = tmp_path / "rows.tsv"
     path.write_text("1\ta\n2\tb\n")
     postgres.copy_expert("COPY ryft_capture FROM STDIN", str(path))
@@ -139,7 +139,7 @@ def test_postgres_copy(processor: Any, postgres: Any, tmp_path: Path) -> None:
 
 @services
 def test_postgres_copy_of_a_composed_statement(processor: Any, postgres: Any, tmp_path: Path) -> None:
-    """A statement that its driver has to write out is told as it was executed."""
+    """A statement that its driver has to write out is reported as it was executed."""
     from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
     if USE_PSYCOPG3:
@@ -153,7 +153,7 @@ def test_postgres_copy_of_a_composed_statement(processor: Any, postgres: Any, tm
 
 @services
 def test_postgres_engine(processor: Any, postgres: Any) -> None:
-    """An engine of SQLAlchemy tells what it was asked, and not what its dialect asks: versions, savepoints, types."""
+    """An engine of SQLAlchemy reports what it was asked, and not what its dialect asks: versions, savepoints, types."""
     from sqlalchemy import MetaData, Table, text
 
     engine = postgres.get_sqlalchemy_engine()
@@ -218,7 +218,7 @@ def mysql(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @services
 def test_mysql(processor: Any, mysql: Any, tmp_path: Path) -> None:
-    """Queries, rows and loads are told, whether they succeed or not."""
+    """Queries, rows and loads are reported, whether they succeed or not."""
     mysql.run(["SELECT 1", "SELECT 2"])
     mysql.insert_rows("ryft_capture", [(1, "secret"), (2, "secret")], ["n", "s"])
     with pytest.raises(Exception, match="nope"):

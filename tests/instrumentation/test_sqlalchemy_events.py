@@ -12,7 +12,7 @@ from airflow_provider_ryft.instrumentation import instrumentor
 
 
 def test_engine(processor: Any, sqlite: Any) -> None:
-    """What runs on an engine of a hook is told, also through options of it, and what fails."""
+    """What runs on an engine of a hook is reported, also through options of it, and what fails."""
     engine = sqlite.get_sqlalchemy_engine()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT n FROM t WHERE n = :n"), {"n": 1}).scalar() == 1
@@ -26,8 +26,8 @@ def test_engine(processor: Any, sqlite: Any) -> None:
     assert processor.ended[0].server_version == sqlite3.sqlite_version
 
 
-def test_what_the_dialect_says_by_itself_is_nobodys_query(processor: Any, sqlite: Any) -> None:
-    """Savepoints, reflection and look-ups of tables are not told."""
+def test_internal_queries_of_the_dialect_are_not_reported(processor: Any, sqlite: Any) -> None:
+    """Savepoints, reflection and look-ups of tables are not reported."""
     engine = sqlite.get_sqlalchemy_engine()
     with engine.begin() as connection, connection.begin_nested():
         connection.execute(text("SELECT 1"))
@@ -37,7 +37,7 @@ def test_what_the_dialect_says_by_itself_is_nobodys_query(processor: Any, sqlite
 
 
 def test_pandas_writes_through_an_engine(processor: Any, sqlite: Any) -> None:
-    """``DataFrame.to_sql`` is told as the statements that it runs, without the look-ups of SQLAlchemy's dialect."""
+    """``DataFrame.to_sql`` is reported as the statements that it runs, without the look-ups of SQLAlchemy's dialect."""
     pandas = pytest.importorskip("pandas")
     try:
         pandas.DataFrame({"n": [1, 2]}).to_sql("made", sqlite.get_sqlalchemy_engine(), index=False)
@@ -47,7 +47,7 @@ def test_pandas_writes_through_an_engine(processor: Any, sqlite: Any) -> None:
 
 
 def test_an_engine_outlives_its_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
-    """An engine that is kept tells the task that uses it, or nobody."""
+    """An engine that is kept reports to the task that uses it, if any."""
     engine = sqlite.get_sqlalchemy_engine()
     instrumentor.stop()
     with engine.connect() as connection:

@@ -21,7 +21,7 @@ from airflow_provider_ryft.instrumentation import instrumentor
 
 
 def test_run(processor: Any, sqlite: Any) -> None:
-    """A statement is told with its text, start, duration, connection and version."""
+    """A statement is reported with its text, start, duration, connection and version."""
     before = datetime.now(timezone.utc)
     sqlite.run("SELECT 1")
     statement = processor.only
@@ -67,7 +67,7 @@ def test_run(processor: Any, sqlite: Any) -> None:
     ],
 )
 def test_statements(processor: Any, sqlite: Any, call: Callable[[Any], Any], texts: list[str]) -> None:
-    """Each statement of a call is told once, with the text that was executed, in order, and before it runs."""
+    """Each statement of a call is reported once, with the text that was executed, in order, and before it runs."""
     with suppress(Exception):
         call(sqlite)
     assert processor.texts == texts
@@ -75,7 +75,7 @@ def test_statements(processor: Any, sqlite: Any, call: Callable[[Any], Any], tex
 
 
 def test_the_error_of_the_statement_that_failed(processor: Any, sqlite: Any) -> None:
-    """The statement that failed is told with its own error; those before it have none."""
+    """The statement that failed is reported with its own error; those before it have none."""
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite.run(["SELECT 1", "SELECT nope"])
     assert [statement.error for statement in processor.ended] == [None, raised.value]
@@ -84,7 +84,7 @@ def test_the_error_of_the_statement_that_failed(processor: Any, sqlite: Any) -> 
 def test_a_connection_that_cannot_be_made_is_no_statement(
     processor: Any, connect: Callable[..., str], rows_hook: Any
 ) -> None:
-    """What never reached an engine is not told."""
+    """What never reached an engine is not reported."""
     hook = rows_hook(connect(json.dumps({"conn_type": "sqlite", "host": "/nowhere/at/all.db"})))
     for call in (hook.run, hook.get_records, hook.get_df):
         with pytest.raises(sqlite3.OperationalError):
@@ -118,7 +118,7 @@ def test_statements_of_the_tasks_own_threads(processor: Any, sqlite: Any) -> Non
 
 
 def test_bound_parameters_are_not_read(processor: Any, sqlite: Any) -> None:
-    """Nobody but the driver touches a parameter."""
+    """Only the driver touches a parameter."""
 
     class Private:
         def __conform__(self, protocol: Any) -> str:
@@ -137,7 +137,7 @@ def test_bound_parameters_are_not_read(processor: Any, sqlite: Any) -> None:
 
 
 def test_texts_that_are_no_text(processor: Any, sqlite: Any) -> None:
-    """A statement that is an object is told as the text that the engine would read."""
+    """A statement that is an object is reported as the text that the engine would read."""
 
     class Clause(str):
         __slots__ = ()
@@ -150,7 +150,7 @@ def test_texts_that_are_no_text(processor: Any, sqlite: Any) -> None:
 
 
 def test_get_df(processor: Any, frames: Any) -> None:
-    """A data frame is one statement, told before it runs."""
+    """A data frame is one statement, reported before it runs."""
     assert len(frames.get_df("SELECT * FROM t")) == 3
     assert len(frames.get_pandas_df("SELECT * FROM t")) == 3
     with pytest.raises(Exception, match="nope") as raised:
@@ -216,7 +216,7 @@ def test_inserting_rows_is_one_statement_without_values(processor: Any, sqlite: 
 
 
 def test_inserting_rows_that_fails(processor: Any, sqlite: Any) -> None:
-    """An insert that fails is told, with its error; one without rows runs nothing."""
+    """An insert that fails is reported, with its error; one without rows runs nothing."""
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite.insert_rows("nope", [(1,)])
     assert processor.only.error is raised.value
@@ -247,7 +247,7 @@ def test_rows_that_are_read_while_they_are_inserted(processor: Any, sqlite: Any,
 
 
 def test_operators_and_sensors(processor: Any, sqlite: Any) -> None:
-    """Whatever runs its SQL through a hook is told, each with the statement that it made."""
+    """All SQL that runs through a hook is reported, each with the statement that it made."""
     from airflow.providers.common.sql.operators.sql import (
         SQLCheckOperator,
         SQLColumnCheckOperator,
@@ -297,7 +297,7 @@ def test_classes_that_are_defined_later(processor: Any, sqlite: Any) -> None:
 
 
 def test_hooks_that_run_by_themselves(processor: Any, sqlite: Any) -> None:
-    """A method that neither calls ``_run_command`` nor tells its lineage is told as a whole."""
+    """A method that neither calls ``_run_command`` nor reports to hook lineage is reported as a whole."""
 
     class Own(SqliteHook):
         def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
@@ -321,8 +321,8 @@ def test_hooks_that_run_by_themselves(processor: Any, sqlite: Any) -> None:
     assert processor.ended[-1].error is raised.value
 
 
-def test_methods_that_leave_the_work_to_others(processor: Any, sqlite: Any) -> None:
-    """One execution is one record, though several methods of the hook have begun to tell it."""
+def test_methods_that_leave_the_work_to_other_methods(processor: Any, sqlite: Any) -> None:
+    """One execution is one record, though several methods of the hook have begun to report it."""
 
     class Delegating(SqliteHook):
         def get_pandas_df(self, sql: Any, parameters: Any = None, **kwargs: Any) -> Any:

@@ -147,7 +147,7 @@ def test_all_is_made_ready_while_a_statement_is_counted(
 
 @pytest.mark.usefixtures("connected")
 def test_an_end_is_delivered_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox) -> None:
-    """Airflow tells of the success, and then of the stopping."""
+    """Airflow reports the success, and then the stopping."""
     use(monkeypatch, tmp_path)
     task_report.start_report(instance())
     SqliteHook("lite").run("SELECT 1")
@@ -194,11 +194,11 @@ def test_a_task_that_goes_on_asks_no_server_and_leaves_its_statements_to_the_nex
 def test_a_task_that_goes_on_waits_for_no_disk_and_imports_no_client(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """Its state is told already, and the scheduler may start it again."""
+    """Its state is reported already, and the scheduler may start it again."""
     outbox = use(monkeypatch, tmp_path)
     task_report.start_report(instance())
     SqliteHook("lite").run("SELECT 1")
-    task_report.finish_report(instance(), None)  # so that it is known that somebody wants it
+    task_report.finish_report(instance(), None)  # so that it is known that there is a connection
     for name in ("sync", "sync_file", "sync_folder"):
         monkeypatch.setattr(FileSystem, name, lambda *_arguments: pytest.fail("it waits"))
     monkeypatch.setitem(sys.modules, "airflow_provider_ryft.shipping.shipper", None)
@@ -209,7 +209,7 @@ def test_a_task_that_goes_on_waits_for_no_disk_and_imports_no_client(
 
 
 @pytest.mark.usefixtures("connected")
-def test_a_task_that_goes_on_leaves_nothing_where_nobody_made_a_connection(
+def test_a_task_that_goes_on_leaves_nothing_where_there_is_no_connection(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     use(monkeypatch, tmp_path)
@@ -226,7 +226,7 @@ def test_a_task_that_goes_on_leaves_nothing_where_nobody_made_a_connection(
 def test_the_next_task_in_the_same_process_is_another_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So runs ``dag.test()``, which in 2.11 does not tell of skips."""
+    """So runs ``dag.test()``, which in 2.11 does not report skips."""
     use(monkeypatch, tmp_path)
     caplog.set_level("INFO")
     for number in range(3):
@@ -283,7 +283,7 @@ def test_an_operator_that_the_table_knows_is_described_at_its_end(
     use(monkeypatch, tmp_path)
     task_report.start_report(instance(task=Submit()))
     task_report.finish_report(instance(task=Submit()), ValueError("it failed"))
-    task_report.flush_report()  # where a failure is told before the task's end, as in 2.11
+    task_report.flush_report()  # where a failure is reported before the task's end, as in 2.11
     (record,) = sandbox.records()
     assert record["query"] == Submit.statement
     assert record["queryState"] == "FAILED"
@@ -322,7 +322,7 @@ def test_of_a_task_that_skipped_itself_only_what_the_engine_has_an_id_for_is_tol
 def test_an_operator_that_was_deferred_is_described_with_its_event(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """2.11 forgets the event before it tells of the end."""
+    """2.11 forgets the event before it reports the end."""
     module = "airflow.providers.amazon.aws.operators.redshift_data"
     facts = {"__module__": module, "dag_id": "x", "task_id": "x", "dag": None, "sql": "SELECT 1"}
     task = type("RedshiftDataOperator", (), facts)()
@@ -341,7 +341,7 @@ def test_an_operator_that_was_deferred_is_described_with_its_event(
 def test_an_operator_is_not_described_before_its_outcome_is_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """A deferred operator has submitted something; it is told when the task is resumed and ends."""
+    """A deferred operator has submitted something; it is reported when the task is resumed and ends."""
     called = []
     monkeypatch.setattr(operators, "extract_statements", lambda *_a, **_k: called.append(1) or [])
     use(monkeypatch, tmp_path)
