@@ -108,7 +108,7 @@ def test_marks(dag: Any, selective: bool, of_dag: bool | None, of_task: bool | N
 
 @pytest.mark.parametrize("of_task", [False, True])
 def test_the_mark_of_a_mapped_task_holds_for_its_instances(dag: Any, of_task: bool) -> None:
-    """Airflow makes a new operator for each instance of a mapped task, without what was set at the mapped one."""
+    """Airflow makes a mapped task's operator anew for each instance, without what was set at the mapped one."""
     mapped = dag.get_task("mapped")
     (enable_ryft if of_task else disable_ryft)(mapped)
     instance = mapped.unmap({"sql": "a", "task_id": "mapped"})
@@ -118,7 +118,7 @@ def test_the_mark_of_a_mapped_task_holds_for_its_instances(dag: Any, of_task: bo
 
 
 def test_what_a_task_function_returns_can_be_marked(dag: Any) -> None:
-    """Calling a ``@task`` function gives an XComArg, which has its operator."""
+    """Calling a ``@task`` function gives an XComArg, which stands for its operator."""
     task = dag.get_task("decorated")
     result = task.output
     assert disable_ryft(result) is result
@@ -143,7 +143,7 @@ def test_a_class_cannot_be_marked() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "etl", len, object()])
 def test_nothing_else_can_be_marked(wrong: Any) -> None:
-    """A misplaced call is reported where it is made, rather than ignored."""
+    """A misplaced call is told where it is made, rather than ignored."""
     with pytest.raises(TypeError, match=r"disable_ryft\(\) takes a DAG, an operator or .* not "):
         disable_ryft(wrong)
     with pytest.raises(TypeError, match="enable_ryft"):
