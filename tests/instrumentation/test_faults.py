@@ -15,9 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from sqlalchemy import text
 
-from airflow_provider_ryft import guard
 from airflow_provider_ryft.capture import call_stack, correlation, dbapi, error_origin, hook_call, session
-from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation import (
     hook_classes,
     hook_lineage,
@@ -303,42 +301,6 @@ def test_a_time_limit_that_strikes_in_the_processor(sqlite: Any, recording_proce
     instrumentor.start(processor)
     sqlite.run("SELECT 2")
     assert processor.texts == ["SELECT 2"]
-
-
-def test_ctrl_c_is_the_persons() -> None:
-    """A ``KeyboardInterrupt`` is let through where Python raises it itself, and swallowed where only we can have."""
-    with pytest.raises(KeyboardInterrupt), isolated():
-        raise KeyboardInterrupt
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with isolated():
-            raise KeyboardInterrupt
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def test_faults_are_told_once_and_without_content(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
-    """One warning a process, which names the kind and the place of a fault but quotes nothing of it."""
-    monkeypatch.setattr(guard, "_warned", False)
-    caplog.set_level("DEBUG", logger=guard.__name__)
-    for _ in range(3):
-        with isolated():
-            raise ValueError("SELECT 'a secret'")
-    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
-    assert "ValueError at" in caplog.text
-    assert "test_faults.py" in caplog.text
-    assert "secret" not in caplog.text
-
-
-def test_a_log_that_fails(monkeypatch: Any) -> None:
-    """Not even what reports a fault can harm the task."""
-
-    def fail(*args: Any) -> None:
-        raise Fault("of the log")
-
-    monkeypatch.setattr(guard.log, "log", fail)
-    with isolated():
-        raise ValueError("a fault")
 
 
 def test_start_and_stop_while_threads_run(sqlite: Any, recording_processor: Any) -> None:
