@@ -92,7 +92,7 @@ class RecordingStore(MemoryFileSystem):
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_ryft.ingest.client._jitter", wait_none())
+    monkeypatch.setattr("airflow_provider_ryft.ingest.push._jitter", wait_none())
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ def test_what_cannot_be_sent_stays_there_and_the_server_is_left_alone(
     sandbox.faults.set(Fault(status=401))
     assert "refused the ingest token" in ship_outbox(store, connect, deadline=5).problem
     assert fs.store == before
-    assert ship_outbox(store, forbidden, deadline=5).problem.startswith("The server is left alone")
+    assert ship_outbox(store, forbidden, deadline=5).problem.startswith("The circuit breaker is open")
 
 
 def test_a_machine_that_runs_no_tasks_remembers_it_too(
@@ -381,7 +381,7 @@ def test_a_machine_that_runs_no_tasks_remembers_it_too(
     elsewhere = of(fs, Outbox(tmp_path / "elsewhere"))
     sandbox.faults.set(Fault(status=401))
     ship_outbox(elsewhere, connect, deadline=5)
-    assert ship_outbox(elsewhere, forbidden, deadline=5).problem.startswith("The server is left alone")
+    assert ship_outbox(elsewhere, forbidden, deadline=5).problem.startswith("The circuit breaker is open")
 
 
 def test_one_that_another_sender_deleted_meanwhile_is_skipped(
