@@ -68,7 +68,7 @@ NASTY = st.lists(
     max_size=6,
 ).map("".join)
 Made = tuple[str, str]
-"""A literal as it is written, and the text that it stands for."""
+"""A literal as it is written, and the text that it means."""
 
 
 def _doubled(text: str, quote: str = "'") -> str:
