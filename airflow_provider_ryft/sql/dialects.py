@@ -36,7 +36,7 @@ class LexicalRules:
     :param slash_comments: ``//`` starts a comment
     :param dash_space: ``--`` starts one only before white space
     :param continued_comments: a backslash at the end of a line continues the comment on the next
-    :param return_ends_comment: so does a carriage return without a line feed
+    :param return_ends_comment: a carriage return without a line feed ends a comment
     :param hash_words: ``#`` may be in a name
     :param dashed_names: the first of several dotted names may have dashes
     :param digit_names: a name after a dot may begin with a digit: ``t.1``

@@ -1,7 +1,7 @@
 """SQL text without its literals.
 
-String and number literals become ``?``, comments go, and everything else stays as it was. What cannot be told from a
-literal is masked too: the text may lose more than it must, and never less.
+String and number literals become ``?``, comments go, and everything else stays as it was. What cannot be
+distinguished from a literal is masked too: the text may lose more than it must, and never less.
 """
 
 from __future__ import annotations

@@ -107,10 +107,13 @@ def _with_semicolons(terms: Iterator[str]) -> Iterator[str]:
     """Put a semicolon between statements of T-SQL that have no more than white space between them."""
     depth, earlier, before = 0, "", ";"
     for term, after in pairwise(chain(terms, [""])):
-        if term in T_SQL and not depth and before != ";" and _starts_statement(term, earlier, before, after):
+        if term == "(":
+            depth += 1
+        elif depth:
+            depth = 0 if term == ";" else depth - (term == ")")
+        elif term in T_SQL and before != ";" and _starts_statement(term, earlier, before, after):
             yield ";"
         yield term
-        depth = 0 if term == ";" else max(0, depth + (term == "(") - (term == ")"))
         earlier, before = before, term
 
 

@@ -41,34 +41,14 @@ SECRET = "s3cret"
 NASTY = st.lists(
     st.sampled_from(
         [
-            "'",
-            '"',
-            "`",
-            "\\",
-            "$",
-            "$$",
-            "$a$",
-            "--",
-            "-- ",
-            "/*",
-            "*/",
-            "#",
-            "//",
-            ";",
-            "\n",
-            " ",
-            "]",
-            "[",
-            "x",
-            "é",
-            "?",
-            "q'[",
+            "'", '"', "`", "\\", "$", "$$", "$a$", "--", "-- ", "/*", "*/", "#", "//", ";", "\n", " ", "]", "[", "x",
+            "é", "?", "q'[",
         ]
     ),
     max_size=6,
-).map("".join)
+).map("".join)  # fmt: skip
 Made = tuple[str, str]
-"""A literal as it is written, and the text that it stands for."""
+"""A literal as it is written, and the text that it means."""
 
 
 def _doubled(text: str, quote: str = "'") -> str:

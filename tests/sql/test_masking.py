@@ -215,8 +215,8 @@ def test_an_unknown_dialect_shows_nothing_that_a_known_one_hides(sql: str, diale
         assert "s3cret" not in mask_literals(marked)
 
 
-def test_literals_that_are_hidden_can_be_told() -> None:
-    """They are told as they are in the text, so that they can be looked for in another one."""
+def test_hidden_literals_are_listed() -> None:
+    """They are spelt as in the text, so that they can be looked for in another one."""
     sql = "SELECT 'it''s', 4.2, \"name\" /* why */ FROM t -- end"
     assert list(literals(sql, "postgres")) == ["'it''s'", "4.2", "/* why */", "-- end"]
     assert list(literals("CREATE USER x IDENTIFIED BY secret", "oracle")) == ["secret"]

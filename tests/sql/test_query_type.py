@@ -1,4 +1,4 @@
-"""The type of a text: limits, unknown dialects, laws for any text, and PostgreSQL as the judge."""
+"""The type of a text: limits, unknown dialects, laws for any text, and PostgreSQL's own answers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_masking_leaves_or_takes_the_type_where_the_dialect_is_unknown(sql: str)
     assert before is None or query_type(mask_literals(sql)) in (before, None)
 
 
-# --- PostgreSQL as the judge
+# --- PostgreSQL's own answers
 
 POSTGRES = {
     "SELECT": SELECT,
@@ -103,7 +103,7 @@ POSTGRES = {
 }
 """The type for the first word or words of PostgreSQL's command tag; what is not here is a definition."""
 
-JUDGED = [
+ASKED = [
     "SELECT 1",
     "(SELECT 1) UNION (SELECT 2)",
     "VALUES (1)",
@@ -171,7 +171,7 @@ def postgres() -> Iterator[Any]:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("sql", JUDGED)
+@pytest.mark.parametrize("sql", ASKED)
 def test_postgresql_calls_the_statement_the_same(postgres: Any, sql: str) -> None:
     with postgres.cursor() as cursor:
         try:

@@ -1,4 +1,4 @@
-"""Texts for the tests of ``sql/``: tables of written cases, and strategies for texts that nobody would write."""
+"""Texts for the tests of ``sql/``: tables of written cases, and a strategy for texts that no one would write."""
 
 from __future__ import annotations
 
