@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.airflow_home import AirflowHome, connection_variable
+from support.no_airflow import (  # noqa: F401  # hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox
@@ -28,49 +34,6 @@ pytest_plugins = ["support.capture"]
 
 # The suite's output is searched for this text, which must be in none of it.
 TOKEN = "-".join(["s3cret", "token", "of", "the", "suite"])
-
-
-# The tests of what works without Airflow, and what is not among them.
-TESTS = Path(__file__).parent
-NO_AIRFLOW = {TESTS / name for name in ("failures", "ingest", "outbox", "sandbox", "shipping", "sql")}
-AIRFLOW = {TESTS / "failures" / "test_airflow_exceptions.py"}
-
-
-def needs_no_airflow(path: Path) -> bool:
-    """Return whether the tests of a file run without Airflow."""
-    return path not in AIRFLOW and not NO_AIRFLOW.isdisjoint(path.parents)
-
-
-class NoAirflow:
-    """An import hook that lets no test import Airflow."""
-
-    @staticmethod
-    def find_spec(name: str, *_arguments: object) -> None:
-        if name.partition(".")[0] == "airflow":
-            raise AssertionError(f"a test that needs no Airflow imports {name}")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-airflow", action="store_true", help="run the tests that need no Airflow, and forbid it")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("no_airflow"):
-        sys.meta_path.insert(0, NoAirflow)  # type: ignore[arg-type]
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import only the tests that need no Airflow if there is to be none."""
-    is_left_out = collection_path.is_file() and not needs_no_airflow(collection_path)
-    return True if is_left_out and config.getoption("no_airflow") else None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need no Airflow, and start with those that take longest, so that all processes end alike."""
-    for item in items:
-        if needs_no_airflow(item.path):
-            item.add_marker("no_airflow")
-    items.sort(key=lambda item: item.get_closest_marker("integration") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +91,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory, database_template: Pat
     What a test must have for itself, such as its outbox, it gives to its tasks as their environment.
     """
     path = tmp_path_factory.mktemp("shared")
-    home = AirflowHome(path, TESTS / "integration" / "dags")
+    home = AirflowHome(path, Path(__file__).parent / "integration" / "dags")
     home.migrate(database_template)
     yield home
     home.close()
