@@ -1,5 +1,6 @@
 # make demo             run a DAG in real Airflow and show what the sandbox received
-# make test             the whole suite
+# make test             the whole suite, a process for each core; PYTEST_ARGS="-n 0 tests/sql -k name" for some of it
+# make test-fast        the tests that need no Airflow, and must not import it
 # make lint             ruff, mypy, import-linter and codespell
 # make bench            what reporting costs a task
 # make installed        build the wheel, install it into an empty environment, and import all of it
@@ -33,13 +34,19 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet
 CREATE := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: demo test lint bench installed constraints clean
+.PHONY: demo test test-fast lint bench installed constraints clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/python demo.py
 
+# A file's tests stay together, for the sake of what they share.
+PYTEST := $(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test
+	$(PYTEST) --no-airflow $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

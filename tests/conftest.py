@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.airflow_home import AirflowHome, connection_variable
+from support.no_airflow import (  # noqa: F401  # hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.sandbox.server import Sandbox

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.airflow_home import AirflowHome
     from support.services import Logged
 
-pytestmark = [pytest.mark.integration, pytest.mark.services, pytest.mark.xdist_group("every_way")]
+pytestmark = [pytest.mark.integration, pytest.mark.services]
 
 IS_2 = airflow.__version__.startswith("2.")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
@@ -83,33 +82,32 @@ def processor() -> Iterator[RecordingProcessor]:
         instrumentor.uninstall()
 
 
-class RowsHook(SqliteHook):
-    """A hook whose data frames are lists of rows: what a data frame is made of matters to nobody here."""
-
-    def _get_pandas_df(self, sql: str, parameters: Any = None, **kwargs: Any) -> Any:
-        with closing(self.get_conn()) as connection:
-            return connection.execute(sql).fetchall()
-
-    def _get_pandas_df_by_chunks(self, sql: str, parameters: Any = None, *, chunksize: int, **kwargs: Any) -> Any:
-        with closing(self.get_conn()) as connection:
-            cursor = connection.execute(sql)
-            while rows := cursor.fetchmany(chunksize):
-                yield rows
-
-
 @pytest.fixture
-def rows_hook() -> type[RowsHook]:
-    """Return a class of hooks that makes data frames without pandas."""
+def rows_hook() -> type[Any]:
+    """Return a class of hooks whose data frames are lists of rows: no test here is about data frames themselves."""
+    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
+    class RowsHook(SqliteHook):
+        def _get_pandas_df(self, sql: str, parameters: Any = None, **kwargs: Any) -> Any:
+            with closing(self.get_conn()) as connection:
+                return connection.execute(sql).fetchall()
+
+        def _get_pandas_df_by_chunks(self, sql: str, parameters: Any = None, *, chunksize: int, **kwargs: Any) -> Any:
+            with closing(self.get_conn()) as connection:
+                cursor = connection.execute(sql)
+                while rows := cursor.fetchmany(chunksize):
+                    yield rows
+
     return RowsHook
 
 
 @pytest.fixture(params=["rows", "pandas"])
-def frames(request: pytest.FixtureRequest, sqlite: Any) -> Any:
+def frames(request: pytest.FixtureRequest, sqlite: Any, rows_hook: type[Any]) -> Any:
     """Return a hook that makes data frames, of which each has a length."""
     if request.param == "pandas":
         pytest.importorskip("pandas", reason="needs pandas")
         return sqlite
-    return RowsHook(sqlite.get_conn_id())
+    return rows_hook(sqlite.get_conn_id())
 
 
 @pytest.fixture
@@ -126,6 +124,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 @pytest.fixture
 def sqlite(connect: Callable[..., str], tmp_path: Path) -> Any:
     """Return a hook of a SQLite file with a table of three rows."""
+    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
     path = tmp_path / "test.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE t (n INTEGER, s TEXT)")
