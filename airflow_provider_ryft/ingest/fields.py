@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from json.encoder import encode_basestring
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
 
@@ -106,34 +106,6 @@ class Field:
         return Field(self.path, self.check, required=self.required, absent=self.absent, write=write)
 
 
-class Record:
-    """A value that consists of fields, which are checked and normalised when it is made.
-
-    ``_path`` is where it is in the payload of a query; ``_keys`` has a field for each attribute, in the payload's
-    order.
-    """
-
-    __slots__ = ()
-
-    _path: ClassVar[str] = ""
-    _keys: ClassVar[Mapping[str, Field]] = {}
-
-    def __post_init__(self) -> None:
-        below = f"{self._path}." if self._path else ""
-        for attribute, field in self._keys.items():
-            given = getattr(self, attribute)
-            value = field.accept(given, below)
-            if value is not given:
-                object.__setattr__(self, attribute, value)
-
-    def to_payload(self) -> dict[str, Any]:
-        """Return the record as the API's own JSON object; what is absent is left out."""
-        return payload(self._keys, self._values())
-
-    def _values(self) -> dict[str, Any]:
-        return {attribute: getattr(self, attribute) for attribute in self._keys}
-
-
 def payload(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[str, Any]:
     """Return a JSON object of what is kept; what is absent is left out.
 
@@ -211,9 +183,8 @@ def _plain(value: object) -> object:
         return _time(value)
     if isinstance(value, tuple):
         return [item if type(item) is str else _plain(item) for item in value]
-    if isinstance(value, Record):
-        return value.to_payload()
-    return value
+    to_payload = getattr(value, "to_payload", None)  # of a record
+    return to_payload() if to_payload else value
 
 
 def _time(moment: datetime) -> str:

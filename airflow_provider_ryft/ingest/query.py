@@ -22,7 +22,6 @@ from airflow_provider_ryft.ingest.fields import (
     Number,
     QueryState,
     QueryType,
-    Record,
     near,
     show,
     shown,
@@ -34,10 +33,25 @@ __all__ = ["ErrorType", "FailureInfo", "Query", "QueryContext", "QueryState", "Q
 AnyRecord = TypeVar("AnyRecord", bound="_Record")
 
 
-class _Record(Record):
-    """A record that can be read from the API's own JSON."""
+class _Record:
+    """A value that consists of fields, which are checked and normalised when it is made.
+
+    ``_path`` is where it is in the payload of a query; ``_keys`` has a field for each attribute, in the order of the
+    payload.
+    """
 
     __slots__ = ()
+
+    _path: ClassVar[str] = ""
+    _keys: ClassVar[Mapping[str, Field]] = {}
+
+    def __post_init__(self) -> None:
+        below = f"{self._path}." if self._path else ""
+        for attribute, key in self._keys.items():
+            given = getattr(self, attribute)
+            value = key.accept(given, below)
+            if value is not given:
+                object.__setattr__(self, attribute, value)
 
     @classmethod
     def from_payload(cls: type[AnyRecord], payload: Mapping[str, Any]) -> AnyRecord:
@@ -52,6 +66,13 @@ class _Record(Record):
             if key.required and attribute not in values:
                 raise InvalidQueryError(_join(cls._path, key.path), "is required, and missing")
         return cls(**values)
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the record as the API's own JSON object; what is absent is left out."""
+        return fields.payload(self._keys, self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {attribute: getattr(self, attribute) for attribute in self._keys}
 
 
 def _leaves(path: str, payload: object, known: Iterable[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
