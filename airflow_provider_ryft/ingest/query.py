@@ -22,9 +22,9 @@ from airflow_provider_ryft.ingest.fields import (
     Number,
     QueryState,
     QueryType,
-    near,
-    show,
-    shown,
+    abbreviated,
+    closest,
+    described,
     write,
 )
 
@@ -78,13 +78,13 @@ class _Record:
 def _leaves(path: str, payload: object, known: Iterable[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each known key of a payload with its value; refuse what is unknown."""
     if not isinstance(payload, Mapping):
-        raise InvalidQueryError(_join(path, prefix), f"must be a JSON object, not {show(payload)}")
+        raise InvalidQueryError(_join(path, prefix), f"must be a JSON object, not {described(payload)}")
     below = f"{prefix}." if prefix else ""
     allowed = {key[len(below) :].split(".")[0] for key in known if key.startswith(below)}
     for name, value in payload.items():
         if name not in allowed:
             is_short = isinstance(name, str) and name.isidentifier() and len(name) <= MAX_SHOWN_LENGTH
-            given = name if is_short else shown(name)
+            given = name if is_short else abbreviated(name)
             raise InvalidQueryError(_join(path, below + given), _unknown(given, allowed))
         key = f"{below}{name}"
         if value is None:
@@ -102,7 +102,7 @@ def _join(path: str, key: str) -> str:
 def _unknown(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     by_letters = {_letters(known): known for known in names}
-    meant = near(_letters(name), by_letters)
+    meant = closest(_letters(name), by_letters)
     if meant is not None:
         return f"unknown field; did you mean {by_letters[meant]}?"
     return f"unknown field; allowed: {', '.join(names)}"
@@ -226,6 +226,6 @@ class Query(_Record):
     def encode(self) -> bytes:
         """Return the payload as one line of UTF-8 JSON; it is encoded only once."""
         if self._line is None:
-            pieces = fields.pieces(self._keys, self._values())
-            object.__setattr__(self, "_line", f"{{{','.join(pieces.values())}}}".encode())
+            encoded = fields.encoded_fields(self._keys, self._values())
+            object.__setattr__(self, "_line", f"{{{','.join(encoded.values())}}}".encode())
         return self._line  # type: ignore[return-value]  # set just above
