@@ -1,4 +1,4 @@
-"""Which outbox: a folder of this machine, and beside it an object store if ``[ryft] outbox_path`` is the URL of one."""
+"""The outbox that the ``[ryft]`` options name: a folder of this machine, and an object store if one is set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def store(options: Settings) -> ObjectStoreOutbox | None:
 
 
 def find(path: str | None, options: Settings) -> BaseOutbox:
-    """Return the outbox that somebody is to look into, or send from.
+    """Return the outbox that a command or an operator reads, or sends from.
 
     :param path: a folder or a URL; that of ``[ryft] outbox_path`` if not given
     :param options: its limits

@@ -1,7 +1,7 @@
 """The provider's metadata for Airflow.
 
-Airflow reads this while it is still reading its own configuration (that is how options come to have defaults), so it is
-one literal and imports nothing. What it repeats of the rest of the package is tested to agree.
+Airflow reads this while it is still reading its own configuration (that is how options come to have defaults), so it
+imports nothing. What it repeats of the rest of the package is tested to agree.
 """
 
 from __future__ import annotations
@@ -86,161 +86,98 @@ def get_provider_info() -> dict[str, Any]:
             "ryft": {
                 "description": "How the queries of Airflow's tasks are reported to Ryft.",
                 "options": {
-                    "disabled": {
-                        "description": "Report nothing: no listener is registered and nothing is observed.",
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                        "sensitive": False,
-                    },
-                    "conn_id": {
-                        "description": "The Airflow connection of type ``ryft`` that holds the ingest token.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "ryft_prod",
-                        "default": "ryft_default",
-                        "sensitive": False,
-                    },
-                    "tags": {
-                        "description": (
-                            "Tags for every query, in addition to those of its DAG and task: a JSON list, or texts "
-                            "separated by commas."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "env:prod, team:data",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "contexts": {
-                        "description": (
-                            "The catalog, schema and user to report, by connection id or connection type, as JSON. "
-                            "What is given here goes before what the connection says; null leaves the field out."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": '{"trino_default": {"catalog": "lake", "schema": "gold", "user": "etl"}}',
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "mask_literals": {
-                        "description": (
-                            "Replace the literals of every statement, and what its failure message quotes, before it "
-                            "leaves."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                        "sensitive": False,
-                    },
-                    "max_query_length": {
-                        "description": (
-                            "Characters of a statement that are reported; the rest is cut off, and the query is tagged"
-                            " as truncated."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "integer",
-                        "example": "100000",
-                        "default": "1048576",
-                        "sensitive": False,
-                    },
-                    "exclude_dags": {
-                        "description": (
-                            "DAG ids whose queries are not reported: patterns such as ``test_*``, separated by commas."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "test_*, sandbox",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "exclude_operators": {
-                        "description": (
-                            "Operators whose queries are not reported: patterns of the class name, its full path, or a"
-                            " decorator's name, separated by commas."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "BranchSQLOperator, my_package.*",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "exclude_connections": {
-                        "description": "Connection ids whose queries are not reported: patterns separated by commas.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "hr_*, payroll",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "exclude_connection_types": {
-                        "description": "Connection types whose queries are not reported: patterns separated by commas.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "sqlite, duckdb",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "selective_enable": {
-                        "description": "Report only DAGs and tasks that were given to ``enable_ryft`` in their code.",
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "False",
-                        "sensitive": False,
-                    },
-                    "outbox_path": {
-                        "description": (
-                            "Where queries wait that are not delivered yet: a folder, or, where disks do not last, a "
-                            "place in an object store such as ``s3://conn_id@bucket/ryft``; ``ryft-outbox`` in "
-                            "Airflow's home if empty."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "/var/lib/airflow/ryft-outbox",
-                        "default": "",
-                        "sensitive": False,
-                    },
-                    "outbox_max_bytes": {
-                        "description": "Bytes that the outbox may hold; the oldest queries are dropped first.",
-                        "version_added": "0.1.0",
-                        "type": "integer",
-                        "example": None,
-                        "default": "268435456",
-                        "sensitive": False,
-                    },
-                    "outbox_max_age": {
-                        "description": "Seconds after which an undelivered query is dropped.",
-                        "version_added": "0.1.0",
-                        "type": "float",
-                        "example": None,
-                        "default": "604800",
-                        "sensitive": False,
-                    },
-                    "delivery_timeout": {
-                        "description": (
-                            "Seconds that the end of a task may take for delivering its queries; at most 15."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "float",
-                        "example": None,
-                        "default": "4",
-                        "sensitive": False,
-                    },
-                    "delivery": {
-                        "description": (
-                            "``inline`` delivers at the end of each task; ``outbox`` leaves it to ``airflow ryft "
-                            "outbox ship`` or a DAG."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "outbox",
-                        "default": "inline",
-                        "sensitive": False,
-                    },
+                    "disabled": _option(
+                        "Report nothing: no listener is registered and nothing is observed.",
+                        kind="boolean",
+                        default="False",
+                    ),
+                    "conn_id": _option(
+                        "The Airflow connection of type ``ryft`` that holds the ingest token.",
+                        default="ryft_default",
+                        example="ryft_prod",
+                    ),
+                    "tags": _option(
+                        "Tags for every query, in addition to those of its DAG and task: a JSON list, or texts "
+                        "separated by commas.",
+                        example="env:prod, team:data",
+                    ),
+                    "contexts": _option(
+                        "The catalog, schema and user to report, by connection id or connection type, as JSON. What "
+                        "is given here goes before what the connection says; null leaves the field out.",
+                        example='{"trino_default": {"catalog": "lake", "schema": "gold", "user": "etl"}}',
+                    ),
+                    "mask_literals": _option(
+                        "Replace the literals of every statement, and what its failure message quotes, before it "
+                        "leaves.",
+                        kind="boolean",
+                        default="False",
+                    ),
+                    "max_query_length": _option(
+                        "Characters of a statement that are reported; the rest is cut off, and the query is tagged as "
+                        "truncated.",
+                        kind="integer",
+                        default="1048576",
+                        example="100000",
+                    ),
+                    "exclude_dags": _option(
+                        "DAG ids whose queries are not reported: patterns such as ``test_*``, separated by commas.",
+                        example="test_*, sandbox",
+                    ),
+                    "exclude_operators": _option(
+                        "Operators whose queries are not reported: patterns of the class name, its full path, or a "
+                        "decorator's name, separated by commas.",
+                        example="BranchSQLOperator, my_package.*",
+                    ),
+                    "exclude_connections": _option(
+                        "Connection ids whose queries are not reported: patterns separated by commas.",
+                        example="hr_*, payroll",
+                    ),
+                    "exclude_connection_types": _option(
+                        "Connection types whose queries are not reported: patterns separated by commas.",
+                        example="sqlite, duckdb",
+                    ),
+                    "selective_enable": _option(
+                        "Report only DAGs and tasks that were given to ``enable_ryft`` in their code.",
+                        kind="boolean",
+                        default="False",
+                    ),
+                    "outbox_path": _option(
+                        "Where queries wait that are not delivered yet: a folder, or, where disks do not last, a "
+                        "place in an object store such as ``s3://conn_id@bucket/ryft``; ``ryft-outbox`` in Airflow's "
+                        "home if empty.",
+                        example="/var/lib/airflow/ryft-outbox",
+                    ),
+                    "outbox_max_bytes": _option(
+                        "Bytes that the outbox may hold; the oldest queries are dropped first.",
+                        kind="integer",
+                        default="268435456",
+                    ),
+                    "outbox_max_age": _option(
+                        "Seconds after which an undelivered query is dropped.", kind="float", default="604800"
+                    ),
+                    "delivery_timeout": _option(
+                        "Seconds that the end of a task may take for delivering its queries; at most 15.",
+                        kind="float",
+                        default="4",
+                    ),
+                    "delivery": _option(
+                        "``inline`` delivers at the end of each task; ``outbox`` leaves it to ``airflow ryft outbox "
+                        "ship`` or a DAG.",
+                        default="inline",
+                        example="outbox",
+                    ),
                 },
             }
         },
+    }
+
+
+def _option(description: str, *, kind: str = "string", default: str = "", example: str | None = None) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": example,
+        "default": default,
+        "sensitive": False,
     }

@@ -115,17 +115,11 @@ _SAFE_IF_UNREADABLE = {
     ),
 }
 
-
 _FLAGS = dict.fromkeys(("true", "t", "yes", "1", "on"), True) | dict.fromkeys(("false", "f", "no", "0", "off"), False)
 
 
 def flag(value: object, words: Mapping[str, bool] = _FLAGS) -> bool:
-    """Return a flag, read as Airflow does, comment after it included.
-
-    :param value: a text, or a JSON value
-    :param words: what is allowed, and what it means
-    :raises NotAllowedError: for anything else
-    """
+    """Return the flag that a text or a JSON value stands for, read as Airflow does, comment after it included."""
     found = words.get(str(value).split("#")[0].strip().lower())
     if found is None:
         raise NotAllowedError("true or false")
@@ -135,21 +129,16 @@ def flag(value: object, words: Mapping[str, bool] = _FLAGS) -> bool:
 def number(
     kind: Callable[[Any], AnyNumber], allowed: str, is_allowed: Callable[[AnyNumber], bool] = lambda _number: True
 ) -> Callable[[object], AnyNumber]:
-    """Return a parser of numbers.
-
-    :param kind: makes the number of a text or a JSON value, or raises an error
-    :param allowed: what is allowed, for the error
-    :param is_allowed: whether a number is
-    """
+    """Return a parser of the numbers that ``kind`` makes of a text or a JSON value, and that ``is_allowed`` accepts."""
 
     def parse(value: object) -> AnyNumber:
         try:
             found = kind(value)
+            if not isinstance(value, bool) and is_allowed(found):
+                return found
         except (TypeError, ValueError, OverflowError):
-            raise NotAllowedError(allowed) from None
-        if isinstance(value, bool) or not is_allowed(found):
-            raise NotAllowedError(allowed)
-        return found
+            pass
+        raise NotAllowedError(allowed)
 
     return parse
 

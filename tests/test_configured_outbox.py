@@ -232,7 +232,7 @@ class TestCommands:
         assert main(["outbox", "list"]) == 0
         assert "is on the disks of their machines" in capsys.readouterr().out
 
-    def test_what_is_refused_is_kept_there_and_can_be_sent_again_or_thrown_away(
+    def test_what_is_refused_is_kept_there_and_can_be_sent_again_or_removed(
         self, url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
     ) -> None:
         sandbox.faults.set(Fault(refuse="SELECT 2"))

@@ -48,7 +48,7 @@ def test_the_wheel_holds_every_file_of_the_package(built: dict[str, set[str]]) -
 
 
 def test_the_sdist_holds_what_it_takes_to_test_it(built: dict[str, set[str]]) -> None:
-    wanted = {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", "demo.py"}
+    wanted = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml", "demo.py"}
     assert wanted <= built["sdist"]
     for folder in ("example_dags", "tests", "requirements", "constraints"):
         assert any(name.startswith(f"{folder}/") for name in built["sdist"])

@@ -73,7 +73,7 @@ def _first_text(source: Any, names: tuple[str, ...]) -> str | None:
 
 
 def is_of_the_driver(error: BaseException, connection: Any) -> bool:
-    """Tell whether an error, or what it came from, may be the driver's or the engine's, or ended the task."""
+    """Return whether an error, or what it came from, may be the driver's or the engine's, or ended the task."""
     package = _package(connection)
     return any(
         isinstance(cause, (OSError, MemoryError))
@@ -95,12 +95,12 @@ def statement_seconds(statement: Any) -> float | None:
 
 
 def returns_early(cursor: Any) -> bool:
-    """Tell whether the driver's ``execute`` returns before the engine's work is done."""
+    """Return whether the driver's ``execute`` returns before the engine's work is done."""
     return _package(cursor) in _LAZY_DRIVERS
 
 
 def is_done(cursor: Any) -> bool:
-    """Tell whether the engine said that it had finished; only for drivers that return early."""
+    """Return whether the engine said that it had finished; only for drivers that return early."""
     stats = getattr(cursor, "stats", None)
     return isinstance(stats, dict) and stats.get("state") == "FINISHED"
 

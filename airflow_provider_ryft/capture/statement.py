@@ -24,7 +24,7 @@ class Statement:
     :param duration_ms: the engine's work in milliseconds; ``None`` while it runs
     :param error: what it failed with
     :param outcome_known: whether ``error`` says how it ended; the end of one that was only submitted was not observed
-    :param schema: the schema that this one ran in, if its hook was told another than the connection's
+    :param schema: the schema that this one ran in, if its hook was given another than the connection's
     """
 
     text: str

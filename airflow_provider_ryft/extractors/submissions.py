@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
 
-# The type of an AWS connection tells no service from another.
+# An AWS connection is of the same type for each service.
 _SERVICES = {"AthenaHook": "athena", "RedshiftDataHook": "redshift"}
 
 # They report when the statement has ended, and only one that succeeded.

@@ -1,3 +1,3 @@
-"""Wraps other people's code, and tells :mod:`airflow_provider_ryft.capture` what it does."""
+"""Wraps other people's code; calls :mod:`airflow_provider_ryft.capture`."""
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _wait(running: StatementRun, connection: Any, context: Any) -> None:
 def _end_waiting(info: dict[str, Any], has_ended: Callable[[StatementRun], bool]) -> None:
     """End what waited on a connection.
 
-    :param info: what SQLAlchemy keeps for others with a connection
+    :param info: what SQLAlchemy keeps with a connection for its users
     :param has_ended: which of it
     """
     for running in list(info.get(_MARK, ())):

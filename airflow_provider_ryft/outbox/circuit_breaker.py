@@ -90,7 +90,7 @@ class CircuitBreaker:
         return max((wait for wait in waits if 0 < wait <= policy.max_pause), default=0.0)
 
     def start_probe(self, now: float, policy: BreakerPolicy) -> CircuitBreaker:
-        """Return the breaker while one process tries, and the others wait for what comes of it."""
+        """Return the breaker while one process tries, and the other processes wait for its result."""
         return replace(self, probe_until=now + policy.probe_timeout)
 
     def after_failure(

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.records import SENT, record
 from airflow_provider_ryft.outbox.segment_name import SegmentName, this_host
 
 OPEN = "open"  # journals of processes that run, or died
@@ -21,6 +22,22 @@ UNFINISHED = ".new"  # ends the name of a file that is being written
 _GRACE = 3600.0
 
 log = logging.getLogger(__name__)
+
+
+class ClaimedSegment:
+    """A segment that one sender has for now.
+
+    :param name: its name
+    :param size: its bytes
+    :param descriptor: the open file, which holds the lock, if there is one
+    """
+
+    def __init__(self, name: SegmentName, size: int, descriptor: int = -1) -> None:
+        self.name = name
+        self.size = size
+        self.descriptor = descriptor
+        self.lines: dict[int, bytes] = {}  # the queries that are not settled, by number
+        self.settled: list[int] = []  # numbers of those that are, which the file does not know yet
 
 
 class SegmentStorage(ABC):
@@ -54,15 +71,27 @@ class SegmentStorage(ABC):
         """Remove a file, and return whether it was still there."""
 
     @abstractmethod
+    def take_segment(self, name: SegmentName) -> tuple[ClaimedSegment, bytes] | None:
+        """Claim a segment that is ready, and return it with its bytes; ``None`` if that is not possible."""
+
+    @abstractmethod
+    def restore_segment(self, segment: ClaimedSegment) -> SegmentName:
+        """Make ready again what is not settled of a claimed segment, and return its name."""
+
+    @abstractmethod
+    def remove_claimed(self, segment: ClaimedSegment) -> None:
+        """Remove a claimed segment."""
+
+    @abstractmethod
     def explain(self, error: OSError) -> str:
         """Say in a few sentences what is wrong, what follows from it, and what to do."""
 
     def segments(self, folder: str) -> list[SegmentName]:
-        """Return the names of the segments in a folder, the oldest first; what is not ours is left out."""
+        """Return the names of the segments in a folder, the oldest first; other files are left out."""
         return [name for text in self.list_names(folder) if (name := SegmentName.parse(text))]
 
     def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong, in the log only once; nothing else comes of it."""
+        """Say what is wrong, in the log only once."""
         is_news = not self.disk_problem
         self.disk_problem = self.explain(error)
         if is_news:
@@ -71,7 +100,7 @@ class SegmentStorage(ABC):
 
 
 class OutboxDirectory(SegmentStorage):
-    """A directory with the four folders in it, made when they are first needed, and checked to be ours.
+    """A directory with the four folders in it, made when they are first needed, and checked to belong to this user.
 
     :param path: of the directory
     :param disk: what does the work
@@ -87,7 +116,7 @@ class OutboxDirectory(SegmentStorage):
         return os.path.join(self.path, *names)
 
     def prepare(self) -> None:
-        """Make what is missing, and check that it belongs to us.
+        """Make what is missing, and check that it belongs to this user.
 
         :raises OSError: if it can't be made, or belongs to another user
         """
@@ -134,6 +163,43 @@ class OutboxDirectory(SegmentStorage):
         """Remove a file, and return whether it was still there."""
         return self.disk.remove(self.path_of(folder, str(name)))
 
+    def take_segment(self, name: SegmentName) -> tuple[ClaimedSegment, bytes] | None:
+        """Lock a segment that is ready, and move it to what is claimed; ``None`` if it is locked, or gone."""
+        ready, claimed = (self.path_of(folder, str(name)) for folder in (READY, CLAIMED))
+        try:
+            descriptor = self.disk.lock(ready)
+        except FileNotFoundError:
+            return None
+        if descriptor is None:
+            return None
+        try:
+            if self.disk.move_if_there(ready, claimed):
+                data = self.disk.read(claimed)
+                return ClaimedSegment(name, len(data), descriptor), data
+        except BaseException:
+            self.disk.close(descriptor)
+            raise
+        self.disk.close(descriptor)
+        return None
+
+    def restore_segment(self, segment: ClaimedSegment) -> SegmentName:
+        """Record what is settled of a segment, and move it back to what is ready."""
+        records = b"".join(record(SENT, number) for number in segment.settled)
+        name = segment.name
+        try:
+            if records:
+                self.disk.append(segment.descriptor, records)
+                name = name.holding(len(segment.lines), segment.size + len(records))
+            self.disk.replace(self.path_of(CLAIMED, str(segment.name)), self.path_of(READY, str(name)))
+        finally:
+            self.disk.close(segment.descriptor)
+        return name
+
+    def remove_claimed(self, segment: ClaimedSegment) -> None:
+        """Remove a claimed segment, and end its lock."""
+        self.remove_segment(CLAIMED, segment.name)
+        self.disk.close(segment.descriptor)
+
     def create_file(self, folder: str, ending: str = "") -> tuple[SegmentName, int]:
         """Make a file that is locked by this process, and return its name and its descriptor.
 
@@ -155,12 +221,12 @@ class OutboxDirectory(SegmentStorage):
                 continue
             if descriptor is not None:
                 return name, descriptor
-        raise FileNotFoundError(2, "somebody removes each file that is made there", self.path_of(folder))
+        raise FileNotFoundError(2, "another process removes each file that is made there", self.path_of(folder))
 
     def lock_orphan(self, name: SegmentName, path: str) -> int | None:
         """Lock what another process left behind; ``None`` if that process may still be alive.
 
-        :param name: of the file, which tells its machine
+        :param name: of the file, which says on which machine it was made
         :param path: of the file that its owner locks
         """
         try:
@@ -175,7 +241,7 @@ class OutboxDirectory(SegmentStorage):
         return None
 
     def explain(self, error: OSError) -> str:
-        """Say that a task's memory has to do, and whose the directory has to be."""
+        """Say that queries stay in memory, and which directory this user needs."""
         return (
             f"Ryft's outbox {self.path} can't be used: {error.strerror or error}. Queries stay in memory until their "
             "task ends, and are lost if they can't be delivered by then. Give this user a folder of its own that it "

@@ -17,16 +17,16 @@ PRIVATE_FILE = 0o600
 
 
 class FileSystem:
-    """File operations. Each raises :class:`OSError` when the disk does not do what it was told."""
+    """File operations. Each raises :class:`OSError` when the disk does not do it."""
 
     def make_folder(self, path: str) -> None:
         """Make a folder that only its owner can enter, or find it.
 
-        :raises PermissionError: if the folder that is there belongs to somebody else, who could read what is put there
+        :raises PermissionError: if the folder that is there belongs to another user, who could read what is put there
         """
         try:
             os.makedirs(path, PRIVATE_FOLDER)
-            os.chmod(path, PRIVATE_FOLDER)  # the umask took away what it liked
+            os.chmod(path, PRIVATE_FOLDER)  # whatever the umask is
         except FileExistsError:
             if not os.path.isdir(path):
                 raise
@@ -35,7 +35,7 @@ class FileSystem:
             raise PermissionError(errno.EPERM, f"it belongs to user {owner}, and this process is {os.geteuid()}", path)
 
     def make_private(self, path: str) -> None:
-        """Make a folder of the outbox's own, or find it and close it to others."""
+        """Make a folder inside the outbox, or find it and close it to other users."""
         self.make_folder(path)
         info = os.lstat(path)
         if not stat.S_ISDIR(info.st_mode):
@@ -46,7 +46,7 @@ class FileSystem:
     def create_locked(self, path: str) -> int | None:
         """Make a new file that is locked from the beginning, and return its descriptor, to which bytes are appended.
 
-        :return: ``None`` if somebody took the file before it was locked; another name will do
+        :return: ``None`` if another process took the file before it was locked; another name will do
         """
         return _open_locked(path, os.O_CREAT | os.O_EXCL)
 
@@ -54,7 +54,7 @@ class FileSystem:
         """Lock a file, at once or not at all, and return its descriptor.
 
         :param create: make it if it is not there
-        :return: ``None`` if somebody else holds the lock, or the file is not what the path names any more
+        :return: ``None`` if another process holds the lock, or the file is not what the path names any more
         :raises FileNotFoundError: if it is not there
         """
         return _open_locked(path, os.O_CREAT if create else 0)
@@ -72,9 +72,9 @@ class FileSystem:
             raise
 
     def overwrite(self, descriptor: int, position: int, data: bytes) -> None:
-        """Put bytes in the place of others, for which a full disk has room too."""
+        """Replace bytes by others, for which a full disk has room too."""
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)  # with it, Linux appends wherever it is told to
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)  # with it, Linux appends at whatever position
         try:
             os.pwrite(descriptor, data, position)
         finally:
@@ -90,11 +90,11 @@ class FileSystem:
             os.close(descriptor)
 
     def replace(self, source: str, target: str) -> None:
-        """Move a file to where another one may be, at one stroke."""
+        """Move a file atomically to where another one may be."""
         os.rename(source, target)
 
     def publish(self, source: str, target: str) -> None:
-        """Move a file at one stroke, and wait until that would survive a power cut."""
+        """Move a file atomically, and wait until that would survive a power cut."""
         os.rename(source, target)
         self.sync_folder(os.path.dirname(target))
 
@@ -112,7 +112,7 @@ class FileSystem:
             _sync(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def move_if_there(self, source: str, target: str) -> bool:
-        """Move a file, and tell whether it was still there to be moved."""
+        """Move a file, and return whether it was still there to be moved."""
         try:
             os.rename(source, target)
         except FileNotFoundError:
@@ -122,7 +122,7 @@ class FileSystem:
         return True
 
     def remove(self, path: str) -> bool:
-        """Remove a file, and tell whether it was still there."""
+        """Remove a file, and return whether it was still there."""
         try:
             os.unlink(path)
         except FileNotFoundError:

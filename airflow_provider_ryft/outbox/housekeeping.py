@@ -42,7 +42,7 @@ def adopt_orphans(directory: OutboxDirectory) -> int:
 def _adopt_folder(directory: OutboxDirectory, folder: str) -> int:
     adopted = 0
     texts = directory.list_names(folder)
-    if folder in (READY, DEAD):  # the others there have no owner
+    if folder in (READY, DEAD):  # the other files there have no owner
         texts = [text for text in texts if text.endswith(UNFINISHED)]
     for text in texts:
         name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson"))

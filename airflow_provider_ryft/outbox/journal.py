@@ -223,7 +223,7 @@ class Journal:
     def _seal(self, interrupted: dict[int, bytes], *, synced: bool) -> bool:
         """Move what ended to what is ready; return whether it was possible.
 
-        :param interrupted: running statements that are to be reported as they are now; the others are left out
+        :param interrupted: running statements that are to be reported as they are now; those that run on are left out
         :param synced: whether to wait for the disk, for which a task has no time while it runs
         """
         elsewhere = [number for number in self._running if number not in interrupted]
@@ -281,7 +281,7 @@ class Journal:
         if file is None or not file.exists():
             self._lose(list(self._ended))
             return
-        file.drop_records(self._unsaved)  # they ended, and must not be taken for interrupted
+        file.drop_records(self._unsaved)  # they ended, and must not be reported as interrupted
         self._lose(list(self._unsaved))
         queries = len(self._ended) + len(self._running)
         with suppress(OSError):  # where it is now, it is found too

@@ -1,6 +1,6 @@
 """The file of a journal: records are appended to it until it is sealed, which is a rename.
 
-This process holds the file's lock all the time, so that the others know that its owner lives.
+This process holds the file's lock all the time, so that other processes know that its owner lives.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class JournalFile:
             return False
 
     def drop_records(self, numbers: Collection[int]) -> None:
-        """Overwrite what statements began with, so that they are not taken for interrupted; as far as that works."""
+        """Overwrite the start of statements, so that they are not reported as interrupted; as far as that works."""
         with suppress(OSError):
             for position, dropped in mark_dropped(self._disk.read(self._path), numbers):
                 self._disk.overwrite(self._descriptor, position, dropped)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
 
-from airflow_provider_ryft.outbox.directory import SegmentStorage
+from airflow_provider_ryft.outbox.directory import READY, ClaimedSegment, SegmentStorage
+from airflow_provider_ryft.outbox.records import encode_segment
 from airflow_provider_ryft.outbox.segment_name import SegmentName
+
+_NEW = 3600.0  # seconds for which an object that is too short may still be being written
 
 
 class ObjectStore(SegmentStorage):
@@ -72,7 +76,7 @@ class ObjectStore(SegmentStorage):
                 fs.pipe_file(key, data)
 
     def remove_segment(self, folder: str, name: SegmentName) -> bool:
-        """Delete an object; some stores can't tell whether it was still there."""
+        """Delete an object; some stores don't say whether it was still there."""
         try:
             with _translated_errors():
                 fs, key = self._key(folder, name)
@@ -81,12 +85,38 @@ class ObjectStore(SegmentStorage):
             return False
         return True
 
+    def take_segment(self, name: SegmentName) -> tuple[ClaimedSegment, bytes] | None:
+        """Read a segment that is ready; ``None`` if it is gone, or not whole yet. No other sender is kept from it."""
+        try:
+            data = self.read_segment(READY, name)
+        except FileNotFoundError:
+            return None
+        if len(data) < name.size and time.time() - name.created / 1e9 < _NEW:
+            return None
+        return ClaimedSegment(name, len(data)), data
+
+    def restore_segment(self, segment: ClaimedSegment) -> SegmentName:
+        """Put what is left of a segment in its place; one of which nothing was settled is still there."""
+        if not segment.settled:
+            return segment.name
+        data = encode_segment(segment.lines.values())
+        name = segment.name.holding(len(segment.lines), len(data))
+        if segment.lines:
+            self.put_segment(READY, name, data)
+        if name != segment.name:
+            self.remove_claimed(segment)
+        return name
+
+    def remove_claimed(self, segment: ClaimedSegment) -> None:
+        """Delete a segment, which is where it was."""
+        self.remove_segment(READY, segment.name)
+
     def _key(self, *names: str | SegmentName) -> tuple[Any, str]:
         self.connect_store()
         return self._root.fs, "/".join([str(self._root.path).rstrip("/"), *map(str, names)])
 
     def explain(self, error: OSError) -> str:
-        """Say that other disks have to do, and what the store has to allow."""
+        """Say that queries stay on local disks, and what the store has to allow."""
         why = "there is no such place" if isinstance(error, FileNotFoundError) else error.strerror
         return (
             f"Ryft's outbox {self.path} can't be used: {why}. What tasks could not deliver stays on the disks of their "

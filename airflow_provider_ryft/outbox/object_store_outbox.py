@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ryft.outbox.claims import ClaimedSegment, SegmentClaims
 from airflow_provider_ryft.outbox.directory import OPEN, READY
 from airflow_provider_ryft.outbox.object_store import ObjectStore
 from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
@@ -32,43 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_ryft.outbox.shared_state import SharedState
 
 _MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
-_NEW = 3600.0  # seconds for which an object that is too short is taken for one that is being written
-
-
-class ObjectStoreClaims(SegmentClaims):
-    """The segments that one sender has read. No other sender is kept from them: a store has no locks.
-
-    :param store: of the outbox
-    :param on_damaged: called with the number of queries that can't be read any more
-    """
-
-    def __init__(self, store: ObjectStore, on_damaged: Callable[[int], None]) -> None:
-        super().__init__(store, on_damaged)
-        self._store = store
-
-    def _take(self, name: SegmentName) -> tuple[bytes, int] | None:
-        try:
-            data = self._store.read_segment(READY, name)
-        except FileNotFoundError:
-            return None
-        if len(data) < name.size and time.time() - name.created / 1e9 < _NEW:
-            return None
-        return data, -1
-
-    def _restore(self, segment: ClaimedSegment) -> SegmentName:
-        """Put what is left of a segment in its place; one of which nothing was settled is still there."""
-        if not segment.settled:
-            return segment.name
-        data = encode_segment(segment.lines.values())
-        name = segment.name.holding(len(segment.lines), len(data))
-        if segment.lines:
-            self._store.put_segment(READY, name, data)
-        if name != segment.name:
-            self._delete(segment)
-        return name
-
-    def _delete(self, segment: ClaimedSegment) -> None:
-        self._store.remove_segment(READY, segment.name)
 
 
 class ObjectStoreOutbox(BaseOutbox):
@@ -93,7 +55,7 @@ class ObjectStoreOutbox(BaseOutbox):
         max_age: float = 7 * 86400.0,
     ) -> None:
         self._store = ObjectStore(re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url.rstrip("/")), connect)
-        super().__init__(self._store, max_bytes=max_bytes, max_age=max_age, max_segments=_MAX_SEGMENTS)
+        super().__init__(self._store, max_bytes, max_age, _MAX_SEGMENTS, time.time)
         self._local = local
 
     @property
@@ -139,10 +101,6 @@ class ObjectStoreOutbox(BaseOutbox):
         return uploaded
 
     # --- what every outbox does
-
-    def open_claims(self) -> SegmentClaims:
-        """Return what a sender reads segments with."""
-        return ObjectStoreClaims(self._store, self._count_damaged)
 
     def adopt_orphans(self) -> int:
         """Make the local directory, which stores the state of the circuit breaker; a store has no orphans."""

@@ -48,13 +48,7 @@ class BaseOutbox(ABC):
     """
 
     def __init__(
-        self,
-        storage: SegmentStorage,
-        *,
-        max_bytes: int,
-        max_age: float,
-        max_segments: int,
-        clock: Callable[[], float] = time.time,
+        self, storage: SegmentStorage, max_bytes: int, max_age: float, max_segments: int, clock: Callable[[], float]
     ) -> None:
         self.max_bytes = max_bytes
         self.max_age = max_age
@@ -81,7 +75,7 @@ class BaseOutbox(ABC):
         return self._storage.disk_problem
 
     def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong with the storage, in the log only once; nothing else comes of it."""
+        """Say what is wrong with the storage, in the log only once."""
         return self._storage.report_disk_error(error)
 
     def remaining_pause(self) -> float:
@@ -104,9 +98,11 @@ class BaseOutbox(ABC):
             self.report_disk_error(error)
             return []
 
-    @abstractmethod
     def open_claims(self) -> SegmentClaims:
         """Return what a sender claims segments with."""
+        from airflow_provider_ryft.outbox.claims import SegmentClaims
+
+        return SegmentClaims(self._storage, self._count_damaged)
 
     @abstractmethod
     def adopt_orphans(self) -> int:
@@ -247,7 +243,7 @@ class Outbox(BaseOutbox):
     ) -> None:
         self._disk = disk or FileSystem()
         self._directory = OutboxDirectory(os.path.abspath(os.fspath(path)), self._disk)
-        super().__init__(self._directory, max_bytes=max_bytes, max_age=max_age, max_segments=max_segments, clock=clock)
+        super().__init__(self._directory, max_bytes, max_age, max_segments, clock)
         self._breaker_policy = breaker_policy
         self._patience = patience
 
@@ -283,12 +279,6 @@ class Outbox(BaseOutbox):
             self.report_disk_error(error)
             return None
         return sum(name.queries for name in names if name.stem in stems)
-
-    def open_claims(self) -> SegmentClaims:
-        """Return what a sender claims segments with."""
-        from airflow_provider_ryft.outbox.claims import LockedClaims
-
-        return LockedClaims(self._directory, self._count_damaged)
 
     def adopt_orphans(self) -> int:
         """Make ready what processes left behind that died; return the number of queries."""

@@ -1,4 +1,4 @@
-"""How queries are written down in the files of the outbox: one record in each line.
+"""How queries are recorded in the files of the outbox: one record in each line.
 
 A file holds a record in each line, which is a JSON array: what happened, a checksum, the number of the statement in
 this file, and the query, byte by byte as it is posted.
@@ -21,7 +21,7 @@ from zlib import crc32
 BEGIN = b"begin"  # a statement runs; the query is what to report if no more is heard of it
 END = b"end"  # it ended, as this query
 DROP = b"drop"  # it ended, and is not to be reported
-SENT = b"sent"  # the server has taken it, or refused it
+SENT = b"sent"  # the server accepted it, or refused it
 
 # Compiled when a file is first read: a task only writes.
 _RECORD = rb'(?s)\["(begin|end|drop|sent)","([0-9a-f]{8})",([0-9]{1,18}),(.*)\]'
@@ -62,8 +62,8 @@ class ReplayedRecords:
 def replay(data: bytes) -> ReplayedRecords:
     """Read the records of a file.
 
-    The last word on a statement counts. What follows the last newline was never acknowledged to anybody, and is
-    skipped. Damage in the middle costs the records that it hits and no other.
+    The last record of a statement counts. What follows the last newline was never acknowledged, and is skipped. Damage
+    in the middle costs the records that it hits and no other.
     """
     begun: dict[int, bytes] = {}
     ended: dict[int, bytes] = {}
@@ -89,7 +89,7 @@ def replay(data: bytes) -> ReplayedRecords:
             ended[number] = line
         else:
             settled.add(number)
-    # A statement whose end is damaged did end: to report it as interrupted would be an invention.
+    # A statement whose end is damaged did end: to report it as interrupted would be wrong.
     interrupted = begun.keys() - ended.keys() - settled - damaged
     lines = {number: begun[number] for number in interrupted}
     lines.update((number, line) for number, line in ended.items() if number not in settled)
@@ -119,7 +119,7 @@ def mark_dropped(data: bytes, numbers: Collection[int]) -> Iterator[tuple[int, b
     """Yield where to write what, for statements that are not to be reported as interrupted; it takes no more space.
 
     :param data: the bytes of a file
-    :param numbers: of the statements; those that did not begin there are left alone
+    :param numbers: of the statements; those that did not begin there are skipped
     """
     position = 0
     read = re.compile(_RECORD).fullmatch

@@ -1,4 +1,4 @@
-"""The names of the outbox's files, which say how old each one is, whose, and what is in it."""
+"""The names of the outbox's files, which say when and by which process each was made, and what is in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SegmentName(NamedTuple):
     :param created: nanoseconds since 1970, UTC
     :param host: the machine that made the file
     :param pid: the process that made it
-    :param nonce: what tells it from others of this process
+    :param nonce: makes it different from other names of this process
     :param queries: how many queries it holds, where that is known
     :param size: how many bytes it has, where that is known
     """
@@ -59,7 +59,7 @@ class SegmentName(NamedTuple):
 
 
 def size_of(text: str) -> int:
-    """Return the bytes that a name tells of, much faster than by reading all of the name; 0 if it tells nothing."""
+    """Return the bytes that a name says, much faster than by parsing all of it; 0 if it says nothing."""
     digits = text.rpartition("q.")[2].removesuffix("b.ndjson")
     return int(digits) if digits.isdecimal() else 0
 

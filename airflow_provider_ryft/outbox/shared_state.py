@@ -88,18 +88,17 @@ class SharedState:
         except OSError:
             return OutboxState()
 
-    def update_state(self, change: Callable[[OutboxState, float], None], **counts: int) -> bool:
-        """Change what is known.
+    def update_state(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
+        """Change what is known, unless another process has the lock all the time.
 
         :param change: called with the state and the time
         :param counts: what to add to the counters, now or with the next change
-        :return: whether it was done; if not, another process had the lock all the time
         :raises OSError: if the disk can't be written to
         """
         self._uncounted.update(counts)
         lock = self._lock()
         if lock is None:
-            return False
+            return
         try:
             state = self.read_state()
             change(state, self._clock())
@@ -108,7 +107,6 @@ class SharedState:
             self._uncounted.clear()
         finally:
             self._disk.close(lock)
-        return True
 
     def add_counts(self, **counts: int) -> None:
         """Add to the counters."""
@@ -130,7 +128,7 @@ class SharedState:
         try:
             self.update_state(probe)
         except OSError:
-            return CircuitState.HALF_OPEN  # a disk that can't be written to can't keep processes apart
+            return CircuitState.HALF_OPEN  # a disk that can't be written to can't say which process probes
         return found
 
     def record_success(self, **counts: int) -> None:

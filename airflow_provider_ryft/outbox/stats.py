@@ -51,7 +51,7 @@ def folder_stats(storage: SegmentStorage, folder: str, now: float) -> FolderStat
     :raises OSError: if it can't be read
     """
     names = storage.segments(folder)
-    if folder == OPEN:  # a journal's name does not tell yet what is in it
+    if folder == OPEN:  # a journal's name does not say yet what is in it
         names = [name.holding(*_content_of(storage, name)) for name in names]
     oldest = min((name.created for name in names), default=None)
     return FolderStats(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
 from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement, text_or_none
@@ -22,35 +22,28 @@ from airflow_provider_ryft.settings import Context
 Part = TypeVar("Part")
 
 
-class ConnectionDetails:
+class ConnectionDetails(NamedTuple):
     """What the statements of one hook, in one schema, have in common.
 
+    :param connection: the hook's connection
+    :param hook: the hook, which is not kept alive; ``None`` if there is none, or if it cannot be referred to weakly
+    :param schema: the schema that the statements name themselves
     :param dialect: the connection type that says which SQL is spoken
     :param context: where the statements run, and as whom
     :param tags: the connection's id and type
     """
 
-    __slots__ = ("_connection", "_hook", "_schema", "context", "dialect", "tags")
-
-    def __init__(
-        self,
-        statement: Statement,
-        hook: ref[Any] | None,
-        dialect: str | None,
-        context: ConnectionContext,
-        tags: tuple[str, ...],
-    ) -> None:
-        self._connection = statement.connection
-        self._hook = hook
-        self._schema = statement.schema
-        self.dialect = dialect
-        self.context = context
-        self.tags = tags
+    connection: Any
+    hook: ref[Any] | None
+    schema: str | None
+    dialect: str | None
+    context: ConnectionContext
+    tags: tuple[str, ...]
 
     def fit(self, statement: Statement) -> bool:
         """Return whether they were read for the statement's very connection and hook, and its schema."""
-        hook = None if self._hook is None else self._hook()
-        return self._connection is statement.connection and hook is statement.hook and self._schema == statement.schema
+        hook = None if self.hook is None else self.hook()
+        return self.connection is statement.connection and hook is statement.hook and self.schema == statement.schema
 
 
 class ConnectionReader:
@@ -82,11 +75,12 @@ class ConnectionReader:
         context = apply_overrides(context, self._contexts, conn_id, dialect, conn_type)
         tags = {"conn_id": conn_id, "conn_type": conn_type}
         return ConnectionDetails(
-            statement,
-            self._part("hook", lambda: None if hook is None else ref(hook), None),
-            dialect,
-            context,
-            tuple(f"{name}:{value}" for name, value in tags.items() if value),
+            connection=connection,
+            hook=self._part("hook", lambda: None if hook is None else ref(hook), None),
+            schema=statement.schema,
+            dialect=dialect,
+            context=context,
+            tags=tuple(f"{name}:{value}" for name, value in tags.items() if value),
         )
 
     def _part(self, name: str, read: Callable[[], Part], default: Part) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from airflow_provider_ryft.ingest.fields import QueryType
 from airflow_provider_ryft.ingest.query_template import json_text
@@ -20,50 +21,32 @@ _MAX_SEARCHED_LENGTH = 1 << 24
 _NEVER_OUTRANKED = (QueryType.INSERT, QueryType.MERGE)
 
 
-class StatementText:
+class StatementText(NamedTuple):
     """The text of a statement, ready to leave.
 
     :param original: the text as it was executed
     :param dialect: the dialect that it was read in
     :param secrets: those that were known
     :param query_type: what kind of statement it is
-    :param reported: what is reported of it
+    :param json: what is reported of it, as JSON
     :param redacted: the text without secrets; ``None`` if it could not be checked
     :param hides_parts: whether an error message that quotes the text could show more than is reported
     :param tags: what was done to it
     """
 
-    __slots__ = ("dialect", "hides_parts", "json", "original", "query_type", "redacted", "secrets", "tags")
-
-    def __init__(
-        self,
-        original: str,
-        dialect: str | None,
-        secrets: KnownSecrets,
-        query_type: QueryType | None,
-        reported: str,
-        redacted: str | None,
-        *,
-        hides_parts: bool = True,
-        tags: tuple[str, ...] = (),
-    ) -> None:
-        self.original = original
-        self.dialect = dialect
-        self.secrets = secrets
-        self.query_type = query_type
-        self.json = json_text(reported)
-        self.redacted = redacted
-        self.hides_parts = hides_parts
-        self.tags = tags
+    original: str
+    dialect: str | None
+    secrets: KnownSecrets
+    query_type: QueryType | None
+    json: str
+    redacted: str | None
+    hides_parts: bool
+    tags: tuple[str, ...]
 
     def is_current(self, original: str, dialect: str | None, secrets: KnownSecrets) -> bool:
         """Return whether it would be the same if it was made now; one that could not be checked is tried again."""
-        return (
-            self.secrets is secrets
-            and self.redacted is not None
-            and self.original == original
-            and self.dialect == dialect
-        )
+        is_same = self.secrets is secrets and self.original == original and self.dialect == dialect
+        return is_same and self.redacted is not None
 
 
 class StatementTexts:
@@ -91,8 +74,8 @@ class StatementTexts:
             reported = _without_literals(prefix, dialect) if self._mask_literals else prefix.text
         except Exception as error:
             self._omit("text", error)
-            tags: tuple[str, ...] = ("query_text:withheld",)
-            return StatementText(text, dialect, secrets, kind, WITHHELD, None, tags=tags)
+            withheld = json_text(WITHHELD)
+            return StatementText(text, dialect, secrets, kind, withheld, None, True, ("query_text:withheld",))
         is_cut = len(text) > self._max_length
         if is_cut:
             allowed = f"it has {len(text)} characters, {self._max_length} are allowed"
@@ -100,7 +83,7 @@ class StatementTexts:
             reported = reported[: self._max_length - len(mark)] + mark
         hides_parts = self._mask_literals or is_cut or prefix.had_secret
         tags = ("query_text:truncated",) if is_cut else ()
-        return StatementText(text, dialect, secrets, kind, reported, prefix.text, hides_parts=hides_parts, tags=tags)
+        return StatementText(text, dialect, secrets, kind, json_text(reported), prefix.text, hides_parts, tags)
 
     def _query_type(self, text: str, dialect: str | None) -> QueryType | None:
         """Return the type of a text; of one that is cut, only if what is cut off can hardly change it."""

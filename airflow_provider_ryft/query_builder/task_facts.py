@@ -36,18 +36,16 @@ class TaskFacts(NamedTuple):
         task = read_attribute(task_instance, "task")
         map_index = _int_or_none(read_attribute(task_instance, "map_index"))
         tags = read_attribute(read_attribute(task, "dag"), "tags")
+        tags = tags if isinstance(tags, (list, tuple, set)) else ()
         return cls(
-            dag_id=text_or_none(read_attribute(task_instance, "dag_id")),
-            task_id=text_or_none(read_attribute(task_instance, "task_id")),
-            run_id=text_or_none(read_attribute(task_instance, "run_id")),
+            dag_id=_read_text(task_instance, "dag_id"),
+            task_id=_read_text(task_instance, "task_id"),
+            run_id=_read_text(task_instance, "run_id"),
             try_number=_int_or_none(read_attribute(task_instance, "try_number")),
             map_index=-1 if map_index is None else map_index,
-            operator=text_or_none(read_attribute(task, "operator_name"))
-            or text_or_none(read_attribute(task, "task_type")),
-            owner=text_or_none(read_attribute(task, "owner")),
-            dag_tags=tuple(sorted(filter(None, map(text_or_none, tags))))
-            if isinstance(tags, (list, tuple, set))
-            else (),
+            operator=_read_text(task, "operator_name") or _read_text(task, "task_type"),
+            owner=_read_text(task, "owner"),
+            dag_tags=tuple(sorted(filter(None, map(text_or_none, tags)))),
         )
 
     def tags(self) -> list[str]:
@@ -72,6 +70,10 @@ def read_attribute(holder: object, name: str) -> Any:
     except Exception as error:
         log.debug("%s of %s cannot be read: %s", name, type(holder).__name__, type(error).__name__)
         return None
+
+
+def _read_text(holder: object, name: str) -> str | None:
+    return text_or_none(read_attribute(holder, name))
 
 
 def _int_or_none(value: object) -> int | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -65,16 +65,12 @@ class KnownSecrets:
     :param modules: where maskers are looked for, as far as these were imported
     """
 
-    __slots__ = ("_maskers", "_masks", "_modules", "_replacers", "_show_secrets", "_spellings")
-
     def __init__(self, modules: tuple[ModuleType | None, ...]) -> None:
         self._modules = modules
         self._maskers = [_masker(module) for module in modules if module is not None]
         self._show_secrets = all(hasattr(masker, "replacer") for masker in self._maskers)
         # A masker makes a new pattern, its replacer, whenever it learns a secret.
         self._replacers = [(masker, getattr(masker, "replacer", None)) for masker in self._maskers]
-        self._masks: tuple[Callable[[str], Any], ...] | None = None
-        self._spellings: Spellings | None = None
 
     def is_current(self, modules: tuple[ModuleType | None, ...]) -> bool:
         """Return whether no other secret has become known since."""
@@ -85,22 +81,18 @@ class KnownSecrets:
                 return False
         return True
 
-    @property
+    @cached_property
     def masks(self) -> tuple[Callable[[str], Any], ...]:
         """The functions that mask a text."""
-        if self._masks is None:
-            self._masks = tuple(_masks(self._modules))
-        return self._masks
+        return tuple(_masks(self._modules))
 
-    @property
+    @cached_property
     def spellings(self) -> Spellings:
         """The ways in which the secrets may be written."""
-        if self._spellings is None:
-            try:
-                self._spellings = _spellings(self._maskers)
-            except Exception as error:
-                raise MaskingError(f"{type(error).__name__} where secrets are escaped") from None
-        return self._spellings
+        try:
+            return _spellings(self._maskers)
+        except Exception as error:
+            raise MaskingError(f"{type(error).__name__} where secrets are escaped") from None
 
 
 _last: KnownSecrets | None = None

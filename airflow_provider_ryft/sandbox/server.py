@@ -6,35 +6,25 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.sandbox.handler import handler_class
-from airflow_provider_ryft.sandbox.state import MAX_BODY, Request, SandboxState
+from airflow_provider_ryft.sandbox.state import SandboxState
 
 
 class Sandbox:
     """A stand-in for the Ingest API on a port of loopback; use it as a context manager.
 
     :param port: the port, any free one if 0
-    :param token: this and the others are those of :class:`SandboxState`
+    :param options: those of :class:`SandboxState`: ``token``, ``db``, ``max_body``, ``seed`` and ``on_request``
     :raises ConfigurationError: if the token is empty, or the port or the file can't be used
     """
 
-    def __init__(
-        self,
-        *,
-        port: int = 0,
-        token: str | None = None,
-        db: str = ":memory:",
-        max_body: int = MAX_BODY,
-        seed: int = 0,
-        on_request: Callable[[Request], None] | None = None,
-    ) -> None:
-        self.state = SandboxState(token=token, db=db, max_body=max_body, seed=seed, on_request=on_request)
+    def __init__(self, *, port: int = 0, **options: Any) -> None:
+        self.state = SandboxState(**options)
         self.faults, self.store, self.requests = self.state.faults, self.state.store, self.state.requests
         self.records, self.statuses = self.state.records, self.state.statuses
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from airflow_provider_ryft.ingest.batches import BatchLimits, batches
-from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, SegmentClaims
+from airflow_provider_ryft.outbox.directory import ClaimedSegment
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
 from airflow_provider_ryft.outbox.segment_name import SegmentName
 from airflow_provider_ryft.shipping.sender import Sender, line_length

@@ -16,6 +16,9 @@ from functools import lru_cache
 class LexicalRules:
     """How a dialect cuts text into tokens; the defaults are the SQL standard's.
 
+    It is a plain class, and not a dataclass or a named tuple, because those take longer to define than all else here.
+
+    :param base: where the traits that are not given come from; ``None``: the standard
     :param backslash: a backslash takes the meaning from the next character in ``'...'``
     :param backslash_in_names: and in quoted names
     :param double: what ``"..."`` is: a ``name``, a ``string``, or, to SQLite, ``either``
@@ -26,10 +29,10 @@ class LexicalRules:
     :param q_strings: ``q'[...]'`` is a string
     :param dollar: ``$tag$...$tag$`` is a string (``tag``), or only ``$$...$$`` (``bare``)
     :param at_signs: ``@@...@@`` is a string
-    :param curly_quotes: a string may stand between typographic quotes
+    :param curly_quotes: a string may be between typographic quotes
     :param nested: comments nest; ``None`` if that is not known
     :param executable: ``/*! ... */`` is executed
-    :param hash_comments: what starts a comment beside ``--``, as a regular expression
+    :param hash_comments: what starts a comment in addition to ``--``, as a regular expression
     :param slash_comments: ``//`` starts a comment
     :param dash_space: ``--`` starts one only before white space
     :param continued_comments: a backslash at the end of a line continues the comment on the next
@@ -45,10 +48,6 @@ class LexicalRules:
     :param settings: ``SET name=value`` takes the text up to the semicolon as it is
     :param word_settings: ``SET name=word`` takes the word for a string
     :param cautious: it is no dialect's: text is cut as long as all agree, and the rest is a string
-
-    It is a plain class, and not a dataclass or a named tuple, because those take longer to define than all else here.
-
-    :param base: where the traits that are not given come from; ``None``: the standard
     """
 
     backslash: bool = False
@@ -207,15 +206,15 @@ _BY_DIALECT: dict[str, tuple[LexicalRules, ...]] = {
     "vertica": (_VERTICA,),
     "ydb": (_YDB,),
 }
-_ALL = tuple(dict.fromkeys(lexicon for several in _BY_DIALECT.values() for lexicon in several))
+_ALL = tuple(dict.fromkeys(rules for rule_sets in _BY_DIALECT.values() for rules in rule_sets))
 
 
 CAUTIOUS = LexicalRules(cautious=True, money=True, settings=True, word_settings=True)
-"""What hides no less than any dialect's lexicon, and may hide much more."""
+"""What hides no less than any dialect's rules, and may hide much more."""
 
 
 def is_known(dialect: str | None) -> bool:
-    """Tell whether it is known how a dialect cuts text into tokens."""
+    """Return whether it is known how a dialect cuts text into tokens."""
     return (dialect or "").lower() in _BY_DIALECT
 
 
@@ -240,19 +239,19 @@ def has_marker(lowered: str, trait: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _unsettled(dialect: str) -> tuple[str, ...]:
-    """Return the traits in which the lexicons of a dialect differ, or which one of them leaves open."""
-    lexicons = _BY_DIALECT.get(dialect, _ALL)
-    values = {trait: {getattr(lexicon, trait) for lexicon in lexicons} for trait in _TRAIT_MARKERS}
+    """Return the traits in which the rules of a dialect differ, or which one of them leaves open."""
+    rule_sets = _BY_DIALECT.get(dialect, _ALL)
+    values = {trait: {getattr(rules, trait) for rules in rule_sets} for trait in _TRAIT_MARKERS}
     return tuple(trait for trait, found in values.items() if len(found) > 1 or None in found)
 
 
 @lru_cache(maxsize=256)
 def _distinct(dialect: str, matter: tuple[str, ...], *, both_returns: bool) -> tuple[LexicalRules, ...]:
-    """Return the lexicons of a dialect that differ in traits that matter."""
+    """Return the rules of a dialect that differ in traits that matter."""
     settled = {trait: getattr(_INDIFFERENT, trait) for trait in _unsettled(dialect) if trait not in matter}
     found: dict[LexicalRules, None] = {}
-    for lexicon in _BY_DIALECT.get(dialect, _ALL):
-        plain = LexicalRules(lexicon, **settled)
+    for rules in _BY_DIALECT.get(dialect, _ALL):
+        plain = LexicalRules(rules, **settled)
         for nested in (True, False) if plain.nested is None else (plain.nested,):
             for return_ends in (True, False) if both_returns else (True,):
                 found[LexicalRules(plain, nested=nested, return_ends_comment=return_ends)] = None
@@ -269,7 +268,7 @@ def _has_raw_string(text: str) -> bool:
 
 
 def _has_escaped_quote(text: str) -> bool:
-    """Tell whether the backslashes before a quote are odd in number; to an even one, the quote is the same to all."""
+    """Return whether a quote follows an odd number of backslashes; after an even one, it is the same to all."""
     if "\\" not in text:
         return False
     odd = text.replace("\\\\", "")

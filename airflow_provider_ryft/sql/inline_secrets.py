@@ -1,4 +1,4 @@
-"""Passwords and other secrets that a statement holds without quotes: ``IDENTIFIED BY x``, ``PASSWORD = x``."""
+"""Finds secrets that a statement holds without quotes, such as ``IDENTIFIED BY x`` and ``PASSWORD = x``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from airflow_provider_ryft.sql.tokenizer import BRACKET, END, NAME, NAME_OR_STRI
 
 
 class InlineSecretFinder:
-    """Follows the words of a statement to the values that are no literals, and yet must not be seen."""
+    """Follows the words of a statement to the values that are no literals, and are secrets all the same."""
 
-    def __init__(self, lexicon: LexicalRules) -> None:
-        self._settings = lexicon.settings
-        self._word_settings = lexicon.word_settings
+    def __init__(self, rules: LexicalRules) -> None:
+        self._settings = rules.settings
+        self._word_settings = rules.word_settings
         self._start()
 
     def _start(self) -> None:
@@ -31,7 +31,7 @@ class InlineSecretFinder:
         self._was_secret = False  # the token before
 
     def holds(self, sql: str, token: Token) -> bool:
-        """Tell whether a token is a secret, or part of one."""
+        """Return whether a token is a secret, or part of one."""
         kind, start, end = token
         if kind is BRACKET:
             return False
@@ -43,12 +43,12 @@ class InlineSecretFinder:
         text = sql[start:end]
         if self._depth:
             return self._in_group(text)
-        if self._awaits and text in _BEFORE_SECRET:
+        if self._awaits and text in _MAY_PRECEDE_SECRET:
             return False
         was_secret, self._was_secret = self._was_secret, False
-        if self._awaits or (start == self._run_end and text not in _AFTER_SECRET):
+        if self._awaits or (start == self._run_end and text not in _ENDS_SECRET):
             return self._found(end)
-        if self._awaits_word and text not in _BEFORE_SECRET:
+        if self._awaits_word and text not in _MAY_PRECEDE_SECRET:
             self._awaits_word = False
             if kind in (WORD, NAME, NAME_OR_STRING) and text.upper() not in _CONSTANTS and not sql.startswith("(", end):
                 return self._found(end)
@@ -71,7 +71,7 @@ class InlineSecretFinder:
         return True
 
     def _opens_group(self) -> bool:
-        """Tell the parentheses of ``CREATE SECRET (...)``, ``ATTACH ... (...)`` and ``PRAGMA key(...)``."""
+        """Return whether a parenthesis opens ``CREATE SECRET (...)``, ``ATTACH ... (...)`` or ``PRAGMA key(...)``."""
         if self._verb == "PRAGMA":
             opens = self._named
         else:
@@ -83,15 +83,15 @@ class InlineSecretFinder:
         return opens
 
     def _in_group(self, text: str) -> bool:
-        """Tell a secret from the names before it: ``TYPE s3, KEY_ID x``; all arguments of a pragma are secrets."""
+        """Distinguish a secret from the key before it: ``TYPE s3, KEY_ID x``; all arguments of a pragma are secrets."""
         self._named = False
         if text == ")":
             self._depth -= 1
             return self._depth > 0
         if text == "(":
             self._depth += 1
-        elif text in _BRACKETS:
-            self._brackets += _BRACKETS[text]
+        elif text in _BRACKET_DEPTHS:
+            self._brackets += _BRACKET_DEPTHS[text]
         elif text == "," and self._depth == 1 and not self._brackets and self._verb != "PRAGMA":
             self._key = ""
             return False
@@ -101,12 +101,12 @@ class InlineSecretFinder:
         return self._depth > 1 or self._key not in _NO_SECRETS
 
     def _read(self, word: str, end: int) -> bool:
-        """Take in a word, and tell whether it is a secret itself."""
+        """Read a word, and return whether it is a secret itself."""
         if self._named and self._object in _ACCOUNTS:
             return self._found(end)
         if not self._verb or word == "SELECT":
             self._verb = word
-        elif not self._object and word not in _BEFORE_OBJECT:
+        elif not self._object and word not in _SKIPPED_BEFORE_OBJECT:
             self._object = word
         elif word == "IDENTIFIED":
             self._identified = True
@@ -123,7 +123,7 @@ class InlineSecretFinder:
 
 
 _DEFINITIONS = frozenset({"ALTER", "ATTACH", "CONNECT", "CREATE", "GRANT", "MODIFY", "PRAGMA", "SET"})
-_BEFORE_OBJECT = frozenset({"EXISTS", "IF", "NOT", "OR", "PERSISTENT", "REPLACE", "TEMP", "TEMPORARY"})
+_SKIPPED_BEFORE_OBJECT = frozenset({"EXISTS", "IF", "NOT", "OR", "PERSISTENT", "REPLACE", "TEMP", "TEMPORARY"})
 _ACCOUNTS = frozenset({"LOGIN", "ROLE", "USER"})
 _TABLES = frozenset({"DICTIONARY", "MATERIALIZED", "TABLE", "VIEW"})  # ClickHouse attaches them with their columns
 _SECRET_NAMES = frozenset(
@@ -138,13 +138,13 @@ _PARTS_AHEAD = ("attach", "credential", "identified", "key", "pass", "pragma", "
 
 
 def may_hold_secrets(sql: str) -> bool:
-    """Tell whether there may be secrets; most texts have not even a part of the words that announce them."""
+    """Return whether there may be secrets; most texts have not even a part of the words that announce them."""
     lowered = sql.lower()
     return any(part in lowered for part in _PARTS_AHEAD) and bool(_SECRETS_AHEAD.search(lowered))
 
 
-_BEFORE_SECRET = frozenset("=(")
-_AFTER_SECRET = frozenset(",;)")
-_BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
+_MAY_PRECEDE_SECRET = frozenset("=(")
+_ENDS_SECRET = frozenset(",;)")
+_BRACKET_DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _NO_SECRETS = frozenset({"PROVIDER", "TYPE"})
 _CONSTANTS = frozenset({"DEFAULT", "FALSE", "NULL", "OFF", "ON", "TRUE"})

@@ -50,7 +50,7 @@ def mask_literals(sql: str, dialect: str | None = None) -> str:
     """
     pieces: list[str] = []
     position, hidden_to = 0, -1
-    for start, end, kind in _taken(sql, dialect):
+    for start, end, kind in _hidden_spans(sql, dialect):
         pieces.append(sql[position:start])
         if kind is COMMENT:
             pieces.append(_gap(sql, start, end))
@@ -66,41 +66,41 @@ def literals(sql: str, dialect: str | None = None) -> Iterator[str]:
 
     :param dialect: an Airflow connection type, such as ``postgres``; ``None`` if it is not known
     """
-    for start, end, _ in _taken(sql, dialect):
+    for start, end, _ in _hidden_spans(sql, dialect):
         yield sql[start:end]
 
 
-def _taken(sql: str, dialect: str | None) -> Iterator[_Span]:
-    lexicons = _fewest(possible_rules(sql, dialect))
-    if len(lexicons) > 1 and len(lexicons) * len(sql) > _READ_IN_EVERY_WAY and not is_known(dialect):
-        lexicons = (CAUTIOUS,)
+def _hidden_spans(sql: str, dialect: str | None) -> Iterator[_Span]:
+    rule_sets = _fewest(possible_rules(sql, dialect))
+    if len(rule_sets) > 1 and len(rule_sets) * len(sql) > _MAX_WORK and not is_known(dialect):
+        rule_sets = (CAUTIOUS,)
     secrets = may_hold_secrets(sql)
-    spans = sorted(span for lexicon in lexicons for span in _spans(sql, lexicon, secrets))
-    return (span for span in _merged(spans, len(lexicons)) if span[2] is not NAME)
+    spans = sorted(span for rules in rule_sets for span in _spans(sql, rules, secrets))
+    return (span for span in _merged(spans, len(rule_sets)) if span[2] is not NAME)
 
 
-_READ_IN_EVERY_WAY = 1_000_000  # characters, times readings: some tenths of a second
+_MAX_WORK = 1_000_000  # characters, times the ways to read them: some tenths of a second
 
 
 @lru_cache(maxsize=256)
-def _fewest(lexicons: tuple[LexicalRules, ...]) -> tuple[LexicalRules, ...]:
-    """Leave out the readings that cut a text as another one does, and hide no more than that."""
-    return tuple(one for one in lexicons if not any(another in lexicons for another in _hiding_more(one)))
+def _fewest(rule_sets: tuple[LexicalRules, ...]) -> tuple[LexicalRules, ...]:
+    """Leave out rules that cut a text as others do, and hide no more than those."""
+    return tuple(one for one in rule_sets if not any(another in rule_sets for another in _hiding_more(one)))
 
 
-def _hiding_more(lexicon: LexicalRules) -> Iterator[LexicalRules]:
+def _hiding_more(rules: LexicalRules) -> Iterator[LexicalRules]:
     """Vary what has no say in where a literal ends."""
     kinds = ("name", "either", "string")
-    for double in kinds[kinds.index(lexicon.double) :]:
-        for dashed in {False, lexicon.dashed_names}:
-            for numbered in {False, lexicon.numbered}:
-                another = LexicalRules(lexicon, double=double, dashed_names=dashed, numbered=numbered)
-                if another != lexicon:
+    for double in kinds[kinds.index(rules.double) :]:
+        for dashed in {False, rules.dashed_names}:
+            for numbered in {False, rules.numbered}:
+                another = LexicalRules(rules, double=double, dashed_names=dashed, numbered=numbered)
+                if another != rules:
                     yield another
 
 
 def _merged(spans: Iterable[_Span], count: int) -> Iterator[_Span]:
-    """Join what overlaps and the literals that touch: ``count`` readings agree on a comment, or all of it is hidden."""
+    """Join what overlaps and the literals that touch; a comment is one if all ``count`` rule sets agree on it."""
     start, end, kind, agree = 0, 0, NAME, 0
     for next_start, next_end, next_kind in spans:
         same = (next_start, next_end, next_kind) == (start, end, kind)
@@ -122,26 +122,26 @@ def _settled(kind: str, agree: int, count: int) -> str:
 
 
 def _gap(sql: str, start: int, end: int) -> str:
-    """Return what stands for a comment so that the texts around it do not run into each other."""
+    """Return what replaces a comment so that the texts around it do not run into each other."""
     if sql.endswith(("--", "#"), 0, start):
         return "?"  # MySQL reads "--x" as two signs, and "-- x" as a comment; so does ClickHouse with "#"
     at_edge = start == 0 or end == len(sql)
     return "" if at_edge or sql[start - 1].isspace() or sql[end].isspace() else " "
 
 
-def _spans(sql: str, lexicon: LexicalRules, secrets_ahead: bool) -> Iterator[_Span]:
+def _spans(sql: str, rules: LexicalRules, secrets_ahead: bool) -> Iterator[_Span]:
     """Yield what one reading hides, and its quoted names, in order."""
-    secrets = InlineSecretFinder(lexicon) if secrets_ahead else None
+    secrets = InlineSecretFinder(rules) if secrets_ahead else None
     first: Token = (END, 0, 0)  # of the statement
     earlier = before = first
-    for token in tokens(sql, lexicon):
+    for token in tokens(sql, rules):
         kind, start, end = token
         if kind is COMMENT:
             yield start, end, COMMENT
             continue
         if before[0] is END:
             first = token
-        if secrets and lexicon.cautious and sql[start] == "[":
+        if secrets and rules.cautious and sql[start] == "[":
             yield start, len(sql), _HIDDEN  # whether these are words of the statement is not settled
             return
         if secrets and secrets.holds(sql, token):
@@ -153,9 +153,9 @@ def _spans(sql: str, lexicon: LexicalRules, secrets_ahead: bool) -> Iterator[_Sp
             yield start, end, _HIDDEN
         elif kind is PLACEHOLDER:
             if sql[start] == ":" and sql[before[1] : before[2]] not in _BEFORE_PLACEHOLDER:
-                yield start, end, _HIDDEN  # what the scanner saw before it is the end of a comment
+                yield start, end, _HIDDEN  # what the tokenizer saw before it is the end of a comment
         elif kind is NUMBER:
-            if not _is_member(sql, token, before, earlier, lexicon):
+            if not _is_member(sql, token, before, earlier, rules):
                 yield start, end, _HIDDEN
         elif kind is NAME:
             yield start, end, NAME
@@ -176,8 +176,8 @@ _EXPRESSION_FOLLOWS = frozenset(
 )  # fmt: skip
 
 
-def _is_member(sql: str, token: Token, before: Token, earlier: Token, lexicon: LexicalRules) -> bool:
-    """Tell ``a.b.1``, and in some dialects ``t.1`` and ``f(x).1``, from ``.1``."""
+def _is_member(sql: str, token: Token, before: Token, earlier: Token, rules: LexicalRules) -> bool:
+    """Distinguish ``a.b.1``, and in some dialects ``t.1`` and ``f(x).1``, from ``.1``."""
     kind, start, end = before
     if sql[token[1]] != "." or end != token[1]:
         return False
@@ -186,11 +186,11 @@ def _is_member(sql: str, token: Token, before: Token, earlier: Token, lexicon: L
     if kind is WORD:
         if sql[earlier[1] : start] == ".":
             return True
-        return lexicon.digit_names and sql[start:end].upper() not in _EXPRESSION_FOLLOWS
-    return lexicon.digit_names and kind is OTHER and sql[start:end] in (")", "]", "}")
+        return rules.digit_names and sql[start:end].upper() not in _EXPRESSION_FOLLOWS
+    return rules.digit_names and kind is OTHER and sql[start:end] in (")", "]", "}")
 
 
-_NAME_FOLLOWS = frozenset(
+_NAME_NOT_STRING_FOLLOWS = frozenset(
     {
         "ADD", "AS", "COLUMN", "CONSTRAINT", "EXISTS", "FROM", "INDEX", "INTO", "JOIN", "REFERENCES", "RENAME",
         "TABLE", "TO", "TRIGGER", "UPDATE", "VIEW",
@@ -200,10 +200,10 @@ _DOT = re.compile(r"\s{0,99}\.(?![0-9])")
 
 
 def _is_name(sql: str, token: Token, before: Token, earlier: Token, first: Token) -> bool:
-    """Tell where only a name can stand: not in ``IS DISTINCT FROM "x"``, nor in ``VACUUM INTO "x"``."""
+    """Return whether only a name can be in this place: not in ``IS DISTINCT FROM "x"``, nor in ``VACUUM INTO "x"``."""
     word = sql[before[1] : before[2]].upper()
     if word == "FROM" and sql[earlier[1] : earlier[2]].upper() == "DISTINCT":
         return False
     if word == "INTO" and sql[first[1] : first[2]].upper() == "VACUUM":
         return False
-    return word == "." or (before[0] is WORD and word in _NAME_FOLLOWS) or bool(_DOT.match(sql, token[2]))
+    return word == "." or (before[0] is WORD and word in _NAME_NOT_STRING_FOLLOWS) or bool(_DOT.match(sql, token[2]))

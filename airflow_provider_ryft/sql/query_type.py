@@ -34,5 +34,5 @@ def query_type(sql: str, dialect: str | None = None) -> QueryType | None:
     from airflow_provider_ryft.sql.dialects import possible_rules
     from airflow_provider_ryft.sql.statement_rules import type_of
 
-    found = {type_of(sql, lexicon, name, MAX_TOKENS) for lexicon in possible_rules(sql, dialect)}
+    found = {type_of(sql, rules, name, MAX_TOKENS) for rules in possible_rules(sql, dialect)}
     return found.pop() if len(found) == 1 else None

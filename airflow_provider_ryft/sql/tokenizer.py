@@ -29,21 +29,21 @@ Token = tuple[str, int, int]
 """What it is, where it starts, and where it ends. White space is between tokens."""
 
 
-def tokens(text: str, lexicon: LexicalRules) -> Iterator[Token]:
+def tokens(text: str, rules: LexicalRules) -> Iterator[Token]:
     """Cut a text into tokens.
 
-    :param lexicon: one of its :func:`possible_rules`
+    :param rules: one of its :func:`possible_rules`
     """
-    yield from _code(text, 0, len(text), lexicon)
+    yield from _code(text, 0, len(text), rules)
 
 
-def _code(text: str, position: int, stop: int, lexicon: LexicalRules) -> Generator[Token, None, bool]:
+def _code(text: str, position: int, stop: int, rules: LexicalRules) -> Generator[Token, None, bool]:
     """Cut ``text[position:stop]``; a token that is not closed there reaches to the end of the text, and is the last.
 
     :return: whether there was one
     """
-    match_at, forms = _grammar(lexicon)
-    data = _Data(lexicon) if _may_have_data(text, lexicon) else None
+    match_at, forms = _grammar(rules)
+    data = _TrailingData(rules) if _may_have_data(text, rules) else None
     closes = True  # there may be another "*/"
     while match := match_at(text, position, stop):
         index = match.lastindex or 0  # never None: one of the forms matched
@@ -59,8 +59,8 @@ def _code(text: str, position: int, stop: int, lexicon: LexicalRules) -> Generat
             closes = closed >= 0
             if closes:
                 yield BRACKET, start, position
-                # A server that skips the comment ends it here too, or this is where the two readings part.
-                if (yield from _code(text, position, closed, lexicon)):
+                # A server that skips the comment ends it here too, or this is where two servers read on differently.
+                if (yield from _code(text, position, closed, rules)):
                     return True
                 start, position = closed, closed + 2
         yield kind, start, position
@@ -71,18 +71,18 @@ def _code(text: str, position: int, stop: int, lexicon: LexicalRules) -> Generat
     return False
 
 
-def _may_have_data(text: str, lexicon: LexicalRules) -> bool:
+def _may_have_data(text: str, rules: LexicalRules) -> bool:
     traits = ("format_data", "copy_data", "scripts")
-    return any(getattr(lexicon, trait) and has_marker(text.lower(), trait) for trait in traits)
+    return any(getattr(rules, trait) and has_marker(text.lower(), trait) for trait in traits)
 
 
-class _Data:
+class _TrailingData:
     """Finds the data that follows a statement in the same text."""
 
-    def __init__(self, lexicon: LexicalRules) -> None:
-        self._format = lexicon.format_data
-        self._scripts = lexicon.scripts
-        self._first = self._last = ""  # words of the statement
+    def __init__(self, rules: LexicalRules) -> None:
+        self._format = rules.format_data
+        self._scripts = rules.scripts
+        self._first = self._last = ""  # keywords of the statement
         self._copies = False
         self._creates_script = False
 
@@ -105,7 +105,7 @@ class _Data:
         elif self._scripts:
             if self._creates_script and word == "AS":
                 yield from _span(DATA, text, end, stop)
-            if word == "SCRIPT" and self._first == "CREATE" and previous not in _NAME_FOLLOWS:
+            if word == "SCRIPT" and self._first == "CREATE" and previous not in _SCRIPT_IS_NAME_AFTER:
                 self._creates_script = True
         elif self._first == "COPY" and previous == "FROM" and word == "STDIN":
             self._copies = True
@@ -120,11 +120,11 @@ class _Data:
             yield END, last_line.start(), last_line.end()
 
 
-_NAME_FOLLOWS = frozenset({"", "EXISTS", "TABLE", "VIEW"})  # a sign is ""
+_SCRIPT_IS_NAME_AFTER = frozenset({"", "EXISTS", "TABLE", "VIEW"})  # a sign is ""
 
 
 def _span(kind: str, text: str, start: int, stop: int) -> Iterator[Token]:
-    """Yield what stands between two places without the white space and semicolons around it, if there is anything."""
+    """Yield what is between two places without the white space and semicolons around it, if there is anything."""
     found = text[start:stop]
     inner = found.strip(_BLANK)
     if inner:
@@ -191,16 +191,16 @@ def _until_balanced(text: str, _start: int, after: int, stop: int) -> int:
 def _until_bracket(text: str, _start: int, after: int, stop: int) -> int:
     """End ``q'[`` at ``]'``, and so on."""
     opening = text[after - 1]
-    return _until(_CLOSING.get(opening, opening) + "'")(text, after, after, stop)
+    return _until(_CLOSING_BRACKETS.get(opening, opening) + "'")(text, after, after, stop)
 
 
-_CLOSING = {"[": "]", "(": ")", "{": "}", "<": ">"}
+_CLOSING_BRACKETS = {"[": "]", "(": ")", "{": "}", "<": ">"}
 
 
-def _until_line_end(lexicon: LexicalRules) -> Close:
+def _until_line_end(rules: LexicalRules) -> Close:
     """End a comment where its line ends, or where the text does."""
-    pattern = r"(?<!\\)\n" if lexicon.continued_comments else r"\n"
-    if lexicon.return_ends_comment:
+    pattern = r"(?<!\\)\n" if rules.continued_comments else r"\n"
+    if rules.return_ends_comment:
         pattern += r"|\r(?!\n)"
     line_end = re.compile(pattern)
 
@@ -217,111 +217,111 @@ _NEXT_LINE = r"'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'"
 
 
 @lru_cache(maxsize=256)
-def _grammar(lexicon: LexicalRules) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
+def _grammar(rules: LexicalRules) -> tuple[Callable[[str, int, int], re.Match[str] | None], tuple[_Form, ...]]:
     """Return what matches the next token of a text, and the form of each of its groups."""
-    forms = [*_words(lexicon), *_comments(lexicon), *_strings(lexicon), *_names(lexicon), *_signs(lexicon)]
-    if lexicon.cautious:
-        forms = [*_undisputed(), *_signs(lexicon)]
+    forms = [*_words(rules), *_comments(rules), *_strings(rules), *_names(rules), *_signs(rules)]
+    if rules.cautious:
+        forms = [*_undisputed(), *_signs(rules)]
     pattern = "|".join(f"({pattern})" for _, pattern, _ in forms)
     nothing = _form(OTHER, "")  # groups are counted from 1
     return re.compile(rf"[\s\ufeff]*(?:{pattern})").match, (nothing, *forms)
 
 
-def _words(lexicon: LexicalRules) -> Iterator[_Form]:
+def _words(rules: LexicalRules) -> Iterator[_Form]:
     """Words that are no prefix of a string, and the signs that begin nothing: most of a text, so they come first."""
-    quotes = "['\"]" if lexicon.double == "string" else "'"
-    prefixes = [f"(?:{_prefix(lexicon)}){quotes}"]
-    if lexicon.e_strings:
+    quotes = "['\"]" if rules.double == "string" else "'"
+    prefixes = [f"(?:{_prefix(rules)}){quotes}"]
+    if rules.e_strings:
         prefixes.append("[eE]'")
-    if lexicon.raw_strings:
+    if rules.raw_strings:
         prefixes.append(f"[rR]{quotes}")
-    if lexicon.q_strings:
+    if rules.q_strings:
         prefixes.append("[nN]?[qQ]'")
-    if lexicon.double != "string":
+    if rules.double != "string":
         prefixes.append('[uU]&"')
     no_prefix = f"(?!{'|'.join(prefixes)})"
-    if lexicon.dashed_names:
+    if rules.dashed_names:
         yield _form(WORD, rf"{no_prefix}[^\W\d]\w{{0,62}}(?:-\w{{1,62}}){{1,9}}(?=\.(?![eE][0-9])[^\W\d])")
-    yield _form(WORD, no_prefix + (r"(?:[^\W\d]|#)[\w$#]*" if lexicon.hash_words else r"[^\W\d][\w$]*"))
+    yield _form(WORD, no_prefix + (r"(?:[^\W\d]|#)[\w$#]*" if rules.hash_words else r"[^\W\d][\w$]*"))
     yield _form(OTHER, "[,()=]|\\.(?![0-9.])")
 
 
-def _prefix(lexicon: LexicalRules) -> str:
-    """Return what may stand before a quote and is part of the string."""
-    return "[rR][bB]?|[bB][rR]?|[nNxX]" if lexicon.triple else "[bBnNxX]|[uU]&"
+def _prefix(rules: LexicalRules) -> str:
+    """Return what may be before a quote and is part of the string."""
+    return "[rR][bB]?|[bB][rR]?|[nNxX]" if rules.triple else "[bBnNxX]|[uU]&"
 
 
-def _comments(lexicon: LexicalRules) -> Iterator[_Form]:
-    line = ["--" if not lexicon.dash_space else r"--(?=[\x00-\x20]|\Z)"]
-    if lexicon.hash_comments:
-        line.append(lexicon.hash_comments)
-    if lexicon.slash_comments:
+def _comments(rules: LexicalRules) -> Iterator[_Form]:
+    line = ["--" if not rules.dash_space else r"--(?=[\x00-\x20]|\Z)"]
+    if rules.hash_comments:
+        line.append(rules.hash_comments)
+    if rules.slash_comments:
         line.append("//")
-    yield _form(COMMENT, "|".join(line), _until_line_end(lexicon))
-    if lexicon.executable:
+    yield _form(COMMENT, "|".join(line), _until_line_end(rules))
+    if rules.executable:
         yield _form(BRACKET, r"/\*M?!(?:[0-9]{5,6})?")
-    yield _form(COMMENT, r"/\*", _until_balanced if lexicon.nested else _until("*/"))
+    yield _form(COMMENT, r"/\*", _until_balanced if rules.nested else _until("*/"))
     yield _form(COMMENT, r"\{#", _until("#}"))  # Jinja's
 
 
-def _strings(lexicon: LexicalRules) -> Iterator[_Form]:
-    quotes = ["'", '"'] if lexicon.double == "string" else ["'"]
-    prefix = _prefix(lexicon)
-    if lexicon.triple:
+def _strings(rules: LexicalRules) -> Iterator[_Form]:
+    quotes = ["'", '"'] if rules.double == "string" else ["'"]
+    prefix = _prefix(rules)
+    if rules.triple:
         for quote in quotes:
             yield _form(STRING, f"(?:{prefix})?{quote * 3}", _until_unescaped(quote * 3, _BACKSLASH))
-    if lexicon.q_strings:
+    if rules.q_strings:
         yield _form(STRING, r"[nN]?[qQ]'\S", _until_bracket)
     for quote in quotes:
-        if lexicon.raw_strings:
+        if rules.raw_strings:
             yield _form(STRING, f"[rR]{quote}", _until(quote))
-        if lexicon.e_strings:
+        if rules.e_strings:
             yield _form(STRING, f"[eE]{quote}", _until_unescaped(quote, _BACKSLASH, "''", _NEXT_LINE))
-        inside = rf"[^{quote}\\]*" if lexicon.backslash else f"[^{quote}]*"
-        escapes = [_BACKSLASH, quote * 2] if lexicon.backslash else [quote * 2]
+        inside = rf"[^{quote}\\]*" if rules.backslash else f"[^{quote}]*"
+        escapes = [_BACKSLASH, quote * 2] if rules.backslash else [quote * 2]
         # Most strings have no escape: they are matched at once.
         yield _form(STRING, f"(?:{prefix})?{quote}{inside}{quote}(?!{quote})")
         yield _form(STRING, f"(?:{prefix})?{quote}", _until_unescaped(quote, *escapes))
-    if lexicon.dollar:
-        tag = r"(?:[^\W\d]\w*)?" if lexicon.dollar == "tag" else ""
+    if rules.dollar:
+        tag = r"(?:[^\W\d]\w*)?" if rules.dollar == "tag" else ""
         yield _form(STRING, rf"\${tag}\$", _until_opening)
-    if lexicon.at_signs:
+    if rules.at_signs:
         yield _form(STRING, "@@", _until("@@"))
-    if lexicon.curly_quotes:
+    if rules.curly_quotes:
         yield _form(STRING, "\u2018", _until("\u2019"))
         yield _form(STRING, "\u201c", _until("\u201d"))
 
 
-def _names(lexicon: LexicalRules) -> Iterator[_Form]:
-    escape = r"\\" if lexicon.backslash_in_names else ""
-    quotes = ["`"] if lexicon.double == "string" else ["`", '"']
+def _names(rules: LexicalRules) -> Iterator[_Form]:
+    escape = r"\\" if rules.backslash_in_names else ""
+    quotes = ["`"] if rules.double == "string" else ["`", '"']
     for quote in quotes:
         prefix = "(?:[uU]&)?" if quote == '"' else ""
         whole = rf"{prefix}{quote}[^{quote}{escape}]*{quote}(?!{quote})"
-        kind = NAME_OR_STRING if quote == '"' and lexicon.double == "either" else NAME
+        kind = NAME_OR_STRING if quote == '"' and rules.double == "either" else NAME
         escapes = [_BACKSLASH, quote * 2] if escape else [quote * 2]
         yield _form(kind, whole)
         yield _form(kind, prefix + quote, _until_unescaped(quote, *escapes))
-    if lexicon.brackets:
+    if rules.brackets:
         yield _form(NAME, r"\[", _until_unescaped("]", r"\]\]"))
 
 
-def _signs(lexicon: LexicalRules) -> Iterator[_Form]:
+def _signs(rules: LexicalRules) -> Iterator[_Form]:
     no_more = r"(?!\w|\.[0-9])"
     placeholders = [rf"(?:(?<=[(,=<>|+*/-])|(?<=[(,=<>|+*/-]\s)):[0-9]{{1,5}}{no_more}"]
-    if not lexicon.money:
+    if not rules.money:
         placeholders.append(rf"\$[0-9]{{1,5}}{no_more}")
-    if lexicon.numbered:
+    if rules.numbered:
         placeholders.append(rf"\?[0-9]{{1,5}}{no_more}")
     yield _form(PLACEHOLDER, "|".join(placeholders))
-    currency = r"\$?" if lexicon.money else ""
+    currency = r"\$?" if rules.money else ""
     fraction = r"\.[0-9]\w*|\.[eE][+-]?[0-9]\w*|\.(?![\w.])"
     yield _form(NUMBER, rf"{currency}\.?[0-9]\w*(?:{fraction})?(?:(?<=[eE])[+-][0-9]\w*)?")
     yield _form(END, ";")
     yield _form(OTHER, r"\.\.|\S")
 
 
-# --- what all lexicons agree on
+# --- what all dialects agree on
 
 
 def _never(_text: str, _start: int, _after: int, _stop: int) -> int:

@@ -221,6 +221,14 @@ def test_a_misspelt_command(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_sandbox_needs_no_airflow() -> None:
+    done = python(
+        "import sys; sys.modules['airflow'] = None\n"
+        "from airflow_provider_ryft.cli.definition import main; sys.exit(main(['sandbox', '--port', '70000']))"
+    )
+    assert done.stderr.startswith("error: Port 70000 can't be used: ")
+
+
 def test_a_missing_jsonschema() -> None:
     done = python(
         "import sys; sys.modules['jsonschema'] = None\n"

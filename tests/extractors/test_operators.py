@@ -484,7 +484,7 @@ def test_a_batch_is_numbered_as_it_was_given() -> None:
 
 
 def test_of_several_statements_the_failure_names_the_one_that_failed() -> None:
-    """What the others did is not known."""
+    """What the other ones did is not known."""
     task = operator(SNOWFLAKE, sql="SELECT 1; SELECT 2", query_ids=["s-1", "s-2"])
     assert [statement.outcome_known for statement in ran(task, RuntimeError("{'s-2': 'bad'}"))] == [False, True]
     assert [statement.outcome_known for statement in ran(task)] == [True, True]
@@ -508,7 +508,7 @@ SNOWFLAKE = "airflow.providers.snowflake.operators.snowflake.SnowflakeSqlApiOper
     ],
 )
 def test_an_operator_that_was_deferred(task: Any, event: Any, engine_id: str | None) -> None:
-    """It is made anew, and its event says what it ran; it knows how that ended, even if it would not have waited."""
+    """It is a new object, and its event says what it ran; it knows how that ended, even if it would not have waited."""
     (statement,) = ran(task, event=event)
     assert (statement.engine_id, statement.outcome_known) == (engine_id, True)
 

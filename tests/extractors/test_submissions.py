@@ -53,10 +53,10 @@ def redshift(monkeypatch: pytest.MonkeyPatch, conn_id: str, status: str = "FINIS
     return module.RedshiftDataHook(conn_id)
 
 
-def test_athena(recorder: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> None:
-    """The hook does not wait: the state is the task's, and nobody knows better."""
+def test_athena(processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> None:
+    """The hook does not wait: the state is the task's, which is all that is known."""
     athena(monkeypatch, aws).run_query("SELECT 1", {"Database": "d"}, {})
-    assert recorder.texts == []
+    assert processor.texts == []
     error = RuntimeError("another thing")
     (statement,) = taken(error=error)
     assert (statement.text, statement.engine_id, statement.conn_id) == ("SELECT 1", "q-1", "lake")
@@ -70,9 +70,9 @@ def test_athena(recorder: Any, monkeypatch: pytest.MonkeyPatch, aws: str) -> Non
     [(True, "FINISHED", False, True), (True, "FAILED", True, True), (False, "FAILED", False, False)],
 )
 def test_redshift(
-    recorder: Any, monkeypatch: pytest.MonkeyPatch, aws: str, waits: bool, status: str, fails: bool, known: bool
+    processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str, waits: bool, status: str, fails: bool, known: bool
 ) -> None:
-    """The hook tells what it submits before it waits, if it does."""
+    """The hook reports what it submits before it waits, if it does."""
     hook, error = redshift(monkeypatch, aws, status), None
     try:
         hook.execute_query("SELECT 1", database="dev", cluster_identifier="c", wait_for_completion=waits)
@@ -85,14 +85,14 @@ def test_redshift(
 
 
 def test_a_failure_that_does_not_name_what_was_waited_for_may_be_another_one(
-    recorder: Any, monkeypatch: pytest.MonkeyPatch, aws: str
+    processor: Any, monkeypatch: pytest.MonkeyPatch, aws: str
 ) -> None:
     for facts in ({"error": RuntimeError("later")}, {"has_ended": False}):
         redshift(monkeypatch, aws).execute_query("SELECT 1", database="dev", cluster_identifier="c")
         assert [statement.outcome_known for statement in taken(**facts)] == [False]
 
 
-def test_databricks(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
+def test_databricks(processor: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
     module = pytest.importorskip("airflow.providers.databricks.hooks.databricks")
     monkeypatch.setattr(module.DatabricksHook, "_do_api_call", lambda *_a, **_k: {"statement_id": "d-1"})
     hook = module.DatabricksHook(connect(json.dumps({"conn_type": "databricks", "host": "h", "password": "t"})))
@@ -102,7 +102,7 @@ def test_databricks(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Cal
     assert statement.connection == DeclaredConnection(conn_type="databricks", catalog="main", schema="gold")
 
 
-def test_snowflake(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
+def test_snowflake(processor: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
     """The connection that the hook has looked up says where the names are, as for its other statements."""
     module = pytest.importorskip("airflow.providers.snowflake.hooks.sql_api", exc_type=ImportError)
     hook_class = module.SnowflakeSqlApiHook
@@ -111,13 +111,13 @@ def test_snowflake(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Call
     extra = {"account": "a", "database": "D"}
     definition = {"conn_type": "snowflake", "login": "u", "password": "p", "extra": extra}
     hook_class(connect(json.dumps(definition))).execute_query("SELECT 1", 1)
-    assert recorder.texts == []
+    assert processor.texts == []
     (statement,) = taken()
     assert (statement.text, statement.engine_id, statement.outcome_known) == ("SELECT 1", "h-1", False)
     assert statement.connection.extra_dejson["database"] == "D"
 
 
-def test_bigquery(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
+def test_bigquery(processor: Any, monkeypatch: pytest.MonkeyPatch, connect: Callable[..., str]) -> None:
     """A job that is not waited for."""
     module = pytest.importorskip("airflow.providers.google.cloud.hooks.bigquery")
 
@@ -133,13 +133,13 @@ def test_bigquery(recorder: Any, monkeypatch: pytest.MonkeyPatch, connect: Calla
     dataset = {"projectId": "lake", "datasetId": "gold"}
     configuration = {"query": {"query": "SELECT 1", "useLegacySql": False, "defaultDataset": dataset}}
     hook.insert_job(configuration=configuration, job_id="j-1", project_id="lake", location="EU", nowait=True)
-    assert recorder.texts == []
+    assert processor.texts == []
     (statement,) = taken()
     assert (statement.text, statement.engine_id, statement.outcome_known) == ("SELECT 1", "j-1", False)
     assert statement.connection == DeclaredConnection(conn_type="gcpbigquery", catalog="lake", schema="gold")
 
 
-def test_hive_tells_when_it_has_succeeded(recorder: Any, connect: Callable[..., str]) -> None:
+def test_hive_tells_when_it_has_succeeded(processor: Any, connect: Callable[..., str]) -> None:
     """A later failure of the task is not its own."""
 
     class HiveCliHook:
@@ -151,18 +151,18 @@ def test_hive_tells_when_it_has_succeeded(recorder: Any, connect: Callable[..., 
     assert statement.connection == DeclaredConnection(conn_type="hive_cli")
 
 
-def test_what_is_not_much_of_a_hook(recorder: Any) -> None:
-    """Whoever says that it ran a statement is believed; who says nothing is not asked."""
+def test_what_is_not_much_of_a_hook(processor: Any) -> None:
+    """An object that reports a statement is believed; one that reports nothing is not asked."""
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 1")
     lineage.send_sql_hook_lineage(context=object(), sql=" ")
     (statement,) = taken()
     assert (statement.text, statement.conn_id, statement.connection) == ("SELECT 1", None, DeclaredConnection())
 
 
-def test_a_service_called_while_a_statement_runs(recorder: Any, sqlite: Any) -> None:
+def test_a_service_called_while_a_statement_runs(processor: Any, sqlite: Any) -> None:
     """It is another statement, and its id is its own."""
     sqlite.run("SELECT 1", handler=lambda _cursor: lineage.send_sql_hook_lineage(context=object(), sql="X", job_id="x"))
-    assert recorder.only.engine_id is None
+    assert processor.only.engine_id is None
     assert [statement.engine_id for statement in taken()] == ["x"]
 
 
@@ -172,7 +172,7 @@ def test_outside_of_a_task_nothing_is_kept(sqlite: Any) -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    assert submissions._submissions.maxlen == submissions._MOST
+    assert submissions._submissions.maxlen == submissions.MAX_SUBMISSIONS
 
 
 def operator(**attributes: Any) -> Any:
@@ -182,7 +182,7 @@ def operator(**attributes: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("query", "execution_id", "told", "told_id", "covered"),
+    ("query", "execution_id", "reported", "reported_id", "covered"),
     [
         ("SELECT 1", "q-1", "SELECT 1", "q-1", True),
         ("SELECT 1", "q-2", "SELECT 1", "q-1", False),  # it was submitted twice
@@ -194,14 +194,14 @@ def operator(**attributes: Any) -> Any:
     ],
 )
 def test_what_the_operator_tells_is_not_told_twice(
-    recorder: Any, query: Any, execution_id: str | None, told: str, told_id: str | None, covered: bool
+    processor: Any, query: Any, execution_id: str | None, reported: str, reported_id: str | None, covered: bool
 ) -> None:
     """The id decides; where one of them has none, the text does."""
-    lineage.send_sql_hook_lineage(context=object(), sql=told, job_id=told_id)
+    lineage.send_sql_hook_lineage(context=object(), sql=reported, job_id=reported_id)
     assert (taken(operator(query=query, query_execution_id=execution_id)) == []) is covered
 
 
-def test_the_operator_is_given_the_id_that_its_hook_told(recorder: Any) -> None:
+def test_the_operator_is_given_the_id_that_its_hook_told(processor: Any) -> None:
     """It may have failed before it made a note of it."""
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 1", job_id="q-1")
     task = operator(query="SELECT 1", query_execution_id=None)
@@ -214,7 +214,7 @@ def test_the_operator_is_given_the_id_that_its_hook_told(recorder: Any) -> None:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
+def reported(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Statement]]:
     """Return what reports tell, with nothing delivered."""
     from airflow_provider_ryft.instrumentation import instrumentor
 
@@ -239,12 +239,12 @@ def run(task: Any) -> None:
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 'another'", job_id="q-2")
 
 
-def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
+def test_at_the_end_each_is_reported_once(reported: list[Statement]) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
     task_report.start_report(instance(task))
     run(task)
     task_report.finish_report(instance(task), None)
-    assert [statement.engine_id for statement in told] == ["q-1", "q-2"]
+    assert [statement.engine_id for statement in reported] == ["q-1", "q-2"]
 
 
 @pytest.mark.parametrize(
@@ -252,28 +252,30 @@ def test_at_the_end_each_is_told_once(told: list[Statement]) -> None:
     [
         ({"state": "deferred"}, ["q-2"]),
         ({"next_method": "execute_complete"}, ["q-2"]),  # dag.test() in 2.11
-        ({"state": "up_for_reschedule"}, ["q-1", "q-2"]),  # it will start anew
+        ({"state": "up_for_reschedule"}, ["q-1", "q-2"]),  # it will start again
         ({}, ["q-1", "q-2"]),
     ],
 )
-def test_a_deferred_operator_tells_at_its_end(told: list[Statement], facts: Any, expected: list[str]) -> None:
+def test_a_deferred_operator_is_extracted_at_its_end(
+    reported: list[Statement], facts: Any, expected: list[str]
+) -> None:
     task = operator(query="SELECT 1", query_execution_id="q-1")
     task_instance = instance(task, next_method=None)
     task_report.start_report(task_instance)
     run(task)
     task_instance.__dict__.update(facts)
     task_report.flush_report()
-    assert [statement.engine_id for statement in told] == expected
-    assert not any(statement.outcome_known for statement in told)
+    assert [statement.engine_id for statement in reported] == expected
+    assert not any(statement.outcome_known for statement in reported)
 
 
-def test_the_next_task_tells_only_its_own(told: list[Statement]) -> None:
+def test_the_next_task_reports_only_its_own(reported: list[Statement]) -> None:
     task_report.start_report(instance(operator(query=None)))
     submissions.record_submission(object(), "SELECT 'late'", None, connections={})
     task_report._current = None
     task_report.start_report(instance(operator(query=None)))
     task_report.finish_report(instance(operator(query=None)), None)
-    assert told == []
+    assert reported == []
 
 
 def test_hooks_of_services_are_heard_without_the_hooks_of_sql() -> None:
@@ -282,9 +284,9 @@ def test_hooks_of_services_are_heard_without_the_hooks_of_sql() -> None:
 import sys
 from airflow_provider_ryft.instrumentation import instrumentor
 from airflow_provider_ryft.extractors import submissions
-class Recorder:
+class Processor:
     begin = end = lambda self, statement: None
-instrumentor.start(Recorder())
+instrumentor.start(Processor())
 from airflow.providers.common.sql.hooks.lineage import send_sql_hook_lineage
 assert "airflow.providers.common.sql.hooks.sql" not in sys.modules
 send_sql_hook_lineage(context=object(), sql="SELECT 1")

@@ -15,9 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from sqlalchemy import text
 
-from airflow_provider_ryft import guard
 from airflow_provider_ryft.capture import call_stack, correlation, dbapi, error_origin, hook_call, session
-from airflow_provider_ryft.guard import isolated
 from airflow_provider_ryft.instrumentation import (
     hook_classes,
     hook_lineage,
@@ -74,7 +72,7 @@ MODULES = [
 
 
 def functions(module: ModuleType) -> Iterator[tuple[Any, str, str]]:
-    """Yield where each function and method of a module stands, its attribute, and its name."""
+    """Yield where each function and method of a module is, its attribute, and its name."""
     for name, value in vars(module).items():
         if getattr(value, "__module__", None) != module.__name__:
             continue
@@ -153,9 +151,9 @@ def work(hook_class: Any, path: str) -> list[Any]:
     return results
 
 
-def observed_work(hook_class: Any, path: str, recorder: Any) -> list[Any]:
+def observed_work(hook_class: Any, path: str, processor: Any) -> list[Any]:
     instrumentor.install()
-    instrumentor.start(recorder)
+    instrumentor.start(processor)
     try:
         return work(hook_class, path)
     finally:
@@ -167,7 +165,7 @@ _without: list[Any] = []
 
 @pytest.fixture
 def without(rows_hook: Any, sqlite: Any) -> list[Any]:
-    """Return what the work does when nobody observes it."""
+    """Return what the work does when it is not observed."""
     if not _without:
         _without.extend(work(rows_hook, sqlite.connection.host))
     return _without
@@ -188,7 +186,7 @@ def test_a_fault_anywhere(
     sqlite: Any,
     rows_hook: Any,
     without: Any,
-    remembering: Any,
+    recording_processor: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each function that has a part in observing may fail: results, errors and data are the same."""
@@ -198,30 +196,30 @@ def test_a_fault_anywhere(
 
     original = vars(owner)[attribute]
     monkeypatch.setattr(owner, attribute, property(fail) if isinstance(original, property) else fail)
-    assert observed_work(rows_hook, sqlite.connection.host, remembering()) == without
+    assert observed_work(rows_hook, sqlite.connection.host, recording_processor()) == without
 
 
 @pytest.mark.parametrize("error", [RuntimeError, Fault, SystemExit, GeneratorExit, StopIteration, MemoryError])
 @pytest.mark.parametrize("method", ["on_start", "on_end"])
-def test_a_recorder_that_fails(
-    method: str, error: type[BaseException], sqlite: Any, rows_hook: Any, without: Any, remembering: Any
+def test_a_processor_that_fails(
+    method: str, error: type[BaseException], sqlite: Any, rows_hook: Any, without: Any, recording_processor: Any
 ) -> None:
-    """A recorder may raise what it likes, and is still told of the rest."""
-    recorder = remembering()
-    told: list[Any] = []
+    """A processor may raise what it likes, and still gets the rest."""
+    processor = recording_processor()
+    got: list[Any] = []
 
     def fail(statement: Any) -> None:
-        told.append(statement)
-        raise error("of the recorder")
+        got.append(statement)
+        raise error("of the processor")
 
-    setattr(recorder, method, fail)
+    setattr(processor, method, fail)
     if method == "on_start":
-        recorder.on_end = lambda statement: None
-    assert observed_work(rows_hook, sqlite.connection.host, recorder) == without
-    assert len(told) == 16
+        processor.on_end = lambda statement: None
+    assert observed_work(rows_hook, sqlite.connection.host, processor) == without
+    assert len(got) == 16
 
 
-def test_each_method_is_called_once_with_its_arguments(recorder: Any, sqlite: Any) -> None:
+def test_each_method_is_called_once_with_its_arguments(processor: Any, sqlite: Any) -> None:
     """What is wrapped gets the very arguments, once."""
     received: list[Any] = []
 
@@ -247,11 +245,11 @@ def test_each_method_is_called_once_with_its_arguments(recorder: Any, sqlite: An
         ((cursor, sql, None), {"unknown": unknown}),
         (("t", rows), {"unknown": unknown}),
     ]
-    assert next(rows) == (1,)  # which nobody has read
+    assert next(rows) == (1,)  # which has not been read
 
 
-def test_a_failure_whose_place_cannot_be_read_is_told(recorder: Any, sqlite: Any, monkeypatch: Any) -> None:
-    """Whoever it was that failed, the statement did not succeed."""
+def test_a_failure_whose_place_cannot_be_read_is_told(processor: Any, sqlite: Any, monkeypatch: Any) -> None:
+    """Whatever it was that failed, the statement did not succeed."""
 
     class Own(SqliteHook):
         def get_df(self, sql: Any, *_arguments: Any, **_options: Any) -> Any:
@@ -263,10 +261,10 @@ def test_a_failure_whose_place_cannot_be_read_is_told(recorder: Any, sqlite: Any
     monkeypatch.setattr(error_origin.ErrorOrigin, "__init__", fail)
     with pytest.raises(sqlite3.OperationalError) as raised:
         Own(sqlite.get_conn_id()).get_df("SELECT nope")
-    assert [(statement.text, statement.error) for statement in recorder.ended] == [("SELECT nope", raised.value)]
+    assert [(statement.text, statement.error) for statement in processor.ended] == [("SELECT nope", raised.value)]
 
 
-def test_errors_are_raised_as_they_were(recorder: Any, sqlite: Any) -> None:
+def test_errors_are_raised_as_they_were(processor: Any, sqlite: Any) -> None:
     """The very exception reaches the task, with nothing in its chain from here."""
     mine = Fault("mine")
 
@@ -277,71 +275,35 @@ def test_errors_are_raised_as_they_were(recorder: Any, sqlite: Any) -> None:
         sqlite.run("SELECT 1", handler=handler)
     assert raised.value is mine
     assert (mine.__cause__, mine.__context__) == (None, None)
-    assert [statement.text for statement in recorder.ended] == ["SELECT 1"]
+    assert [statement.text for statement in processor.ended] == ["SELECT 1"]
 
 
-def test_a_time_limit_that_strikes_in_the_recorder(sqlite: Any, remembering: Any) -> None:
+def test_a_time_limit_that_strikes_in_the_processor(sqlite: Any, recording_processor: Any) -> None:
     """What a signal handler raises belongs to the task, wherever it strikes."""
 
     def on_alarm(number: int, frame: Any) -> None:
         raise AirflowTaskTimeout("of the task")
 
-    class Recorder:
+    class Processor:
         def on_start(self, statement: Any) -> None:
             signal.raise_signal(signal.SIGALRM)
 
         def on_end(self, statement: Any) -> None: ...
 
     previous = signal.signal(signal.SIGALRM, on_alarm)
-    instrumentor.start(Recorder())
+    instrumentor.start(Processor())
     try:
         with pytest.raises(AirflowTaskTimeout, match="of the task"):
             sqlite.run("SELECT 1")
     finally:
         signal.signal(signal.SIGALRM, previous)
-    recorder = remembering()
-    instrumentor.start(recorder)
+    processor = recording_processor()
+    instrumentor.start(processor)
     sqlite.run("SELECT 2")
-    assert recorder.texts == ["SELECT 2"]
+    assert processor.texts == ["SELECT 2"]
 
 
-def test_ctrl_c_is_the_persons() -> None:
-    """A ``KeyboardInterrupt`` is let through where Python raises it itself, and swallowed where only we can have."""
-    with pytest.raises(KeyboardInterrupt), isolated():
-        raise KeyboardInterrupt
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with isolated():
-            raise KeyboardInterrupt
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def test_faults_are_told_once_and_without_content(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
-    """One warning a process, which names the kind and the place of a fault but quotes nothing of it."""
-    monkeypatch.setattr(guard, "_warned", False)
-    caplog.set_level("DEBUG", logger=guard.__name__)
-    for _ in range(3):
-        with isolated():
-            raise ValueError("SELECT 'a secret'")
-    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
-    assert "ValueError at" in caplog.text
-    assert "test_faults.py" in caplog.text
-    assert "secret" not in caplog.text
-
-
-def test_a_log_that_fails(monkeypatch: Any) -> None:
-    """Not even what reports a fault can harm the task."""
-
-    def fail(*args: Any) -> None:
-        raise Fault("of the log")
-
-    monkeypatch.setattr(guard.log, "log", fail)
-    with isolated():
-        raise ValueError("a fault")
-
-
-def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None:
+def test_start_and_stop_while_threads_run(sqlite: Any, recording_processor: Any) -> None:
     """Tasks may begin and end under running threads: all of their statements succeed."""
     results: list[Any] = []
 
@@ -349,7 +311,7 @@ def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None
         for n in range(100):
             results.append(outcome(lambda n=n: sqlite.get_first(f"SELECT {n}")))
 
-    class Recorder:
+    class Processor:
         def on_start(self, statement: Any) -> None: ...
 
         def on_end(self, statement: Any) -> None: ...
@@ -358,6 +320,6 @@ def test_start_and_stop_while_threads_run(sqlite: Any, remembering: Any) -> None
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        instrumentor.start(Recorder())
+        instrumentor.start(Processor())
         instrumentor.stop()
     assert sorted(results) == sorted(f"({n},)" for n in range(100) for _ in range(3))

@@ -42,22 +42,24 @@ def collected(monkeypatch: pytest.MonkeyPatch, rows_hook: Any) -> tuple[list[Any
     return [(extra.key, extra.value, extra.count, type(extra.context)) for extra in extras], len(asked)
 
 
-def test_readers_see_the_same(sqlite: Any, rows_hook: Any, remembering: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_see_the_same(
+    sqlite: Any, rows_hook: Any, recording_processor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The statements, their parameters, counts and contexts; and the collector is asked for no more often."""
     without = collected(monkeypatch, rows_hook)
-    recorder = remembering()
-    instrumentor.start(recorder)
+    processor = recording_processor()
+    instrumentor.start(processor)
     try:
         assert collected(monkeypatch, rows_hook) == without
     finally:
         instrumentor.stop()
         instrumentor.uninstall()
     assert len(without[0]) >= 5
-    assert len(recorder.texts) == 8
+    assert len(processor.texts) == 8
 
 
-def test_a_collector_that_fails(sqlite: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook warns of it as ever, and the statement is told."""
+def test_a_collector_that_fails(sqlite: Any, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook warns of it as ever, and the statement is reported."""
 
     def fail() -> Any:
         raise RuntimeError("no collector")
@@ -66,19 +68,19 @@ def test_a_collector_that_fails(sqlite: Any, recorder: Any, monkeypatch: pytest.
     warnings: list[Any] = []
     monkeypatch.setattr(lineage.log, "warning", lambda *args: warnings.append(args))
     sqlite.run("SELECT 1")
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
     assert "no collector" in str(warnings)
 
 
-def test_what_else_the_collector_can_do(sqlite: Any, recorder: Any) -> None:
-    """What the hooks' module is given stands for the collector in every respect."""
+def test_what_else_the_collector_can_do(sqlite: Any, processor: Any) -> None:
+    """What the hooks' module is given does all that the collector does."""
     assert lineage.get_hook_lineage_collector().has_collected in (True, False)
     assert callable(lineage.get_hook_lineage_collector().add_input_asset)
 
 
-def test_a_hook_that_only_tells_its_lineage(sqlite: Any, recorder: Any) -> None:
-    """A statement that nobody saw to run is told all the same, if the hook is one of SQL."""
+def test_a_hook_that_only_tells_its_lineage(sqlite: Any, processor: Any) -> None:
+    """A statement that was not observed to run is reported all the same, if the hook is one of SQL."""
     lineage.send_sql_hook_lineage(context=sqlite, sql="SELECT 1", job_id="an id")
     lineage.send_sql_hook_lineage(context=object(), sql="SELECT 2")
-    assert recorder.only.text == "SELECT 1"
-    assert recorder.only.engine_id == "an id"
+    assert processor.only.text == "SELECT 1"
+    assert processor.only.engine_id == "an id"

@@ -1,4 +1,4 @@
-"""Observing the statements of hooks, on an engine that is always at hand."""
+"""When statements are observed and when they are not, and what is left behind."""
 
 from __future__ import annotations
 
@@ -10,499 +10,36 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
-from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import RFC_4122, UUID
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
-from sqlalchemy import MetaData, Table, event, text
 
 from airflow_provider_ryft.capture import session
 from airflow_provider_ryft.instrumentation import instrumentor
 
 
-def silent(call: Callable[[], Any]) -> Any:
-    """Return what a call raises, or what it returns."""
-    try:
-        return call()
-    except Exception as error:
-        return type(error)
-
-
-# --- one execution is one record
-
-
-def test_run(recorder: Any, sqlite: Any) -> None:
-    """A statement is told with its text, start, duration, connection and version."""
-    before = datetime.now(timezone.utc)
-    sqlite.run("SELECT 1")
-    statement = recorder.only
-    assert statement.text == "SELECT 1"
-    assert before <= statement.started_at <= datetime.now(timezone.utc)
-    assert statement.started_at.utcoffset() == timedelta(0)
-    assert 0 <= statement.duration_ms < 10_000
-    assert statement.error is None
-    assert statement.conn_id == "warehouse"
-    assert statement.connection.conn_type == "sqlite"
-    assert statement.hook is sqlite
-    assert statement.server_version == sqlite3.sqlite_version
-    assert statement.engine_id is None
-    assert (UUID(statement.query_id).version, UUID(statement.query_id).variant) == (4, RFC_4122)
-    assert str(UUID(statement.query_id)) == statement.query_id
-
-
-@pytest.mark.parametrize(
-    ("call", "texts"),
-    [
-        (lambda hook: hook.run("SELECT 1; SELECT 2", split_statements=True), ["SELECT 1;", "SELECT 2"]),
-        (lambda hook: hook.run(["SELECT 1", "SELECT 2"]), ["SELECT 1", "SELECT 2"]),
-        (lambda hook: hook.run(iter(["SELECT 1", "SELECT 2"])), ["SELECT 1", "SELECT 2"]),
-        (lambda hook: hook.run(sql="SELECT ?", parameters=(1,)), ["SELECT ?"]),
-        (lambda hook: hook.get_records("SELECT 1"), ["SELECT 1"]),
-        (lambda hook: hook.get_records(sql="SELECT 1"), ["SELECT 1"]),
-        (lambda hook: hook.get_first("SELECT 1"), ["SELECT 1"]),
-        (lambda hook: hook.test_connection(), ["select 1"]),
-        (
-            lambda hook: hook.run("SELECT 1", handler=lambda cursor: hook.get_first("SELECT 2")),
-            ["SELECT 1", "SELECT 2"],
-        ),
-        (lambda hook: hook.run(""), []),
-        (lambda hook: hook.run([]), []),
-        (lambda hook: hook.run("SELECT nope"), ["SELECT nope"]),
-        (lambda hook: hook.run(["SELECT 1", "SELECT nope", "SELECT 2"]), ["SELECT 1", "SELECT nope"]),
-        (lambda hook: hook.bulk_load("t", "file"), []),
-        (lambda hook: hook._run_command(hook.get_conn().cursor(), "SELECT 1", None), ["SELECT 1"]),
-        (
-            lambda hook: hook._run_command(cur=hook.get_conn().cursor(), sql_statement="SELECT 1", parameters=()),
-            ["SELECT 1"],
-        ),
-    ],
-)
-def test_statements(recorder: Any, sqlite: Any, call: Callable[[Any], Any], texts: list[str]) -> None:
-    """Each statement of a call is told once, with the text that was executed, in order, and before it runs."""
-    silent(lambda: call(sqlite))
-    assert recorder.texts == texts
-    assert recorder.first_texts == texts
-
-
-def test_the_error_of_the_statement_that_failed(recorder: Any, sqlite: Any) -> None:
-    """The statement that failed is told with its own error; those before it have none."""
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        sqlite.run(["SELECT 1", "SELECT nope"])
-    assert [statement.error for statement in recorder.ended] == [None, raised.value]
-
-
-def test_a_connection_that_cannot_be_made_is_no_statement(
-    recorder: Any, connect: Callable[..., str], rows_hook: Any
-) -> None:
-    """What never reached an engine is not told."""
-    hook = rows_hook(connect(json.dumps({"conn_type": "sqlite", "host": "/nowhere/at/all.db"})))
-    for call in (hook.run, hook.get_records, hook.get_df):
-        with pytest.raises(sqlite3.OperationalError):
-            call("SELECT 1")
-    with pytest.raises(sqlite3.OperationalError):
-        hook.insert_rows("t", [(1,)])
-    assert recorder.texts == []
-
-
-def test_many_and_equal_statements_are_all_counted(recorder: Any, sqlite: Any) -> None:
-    """Five hundred statements are five hundred, and five equal ones are five."""
-    sqlite.run([f"SELECT {n}" for n in range(500)])
-    sqlite.run(["SELECT 'again'"] * 5)
-    assert recorder.texts == [f"SELECT {n}" for n in range(500)] + ["SELECT 'again'"] * 5
-    assert len({statement.query_id for statement in recorder.ended}) == 505
-
-
-def test_statements_of_the_tasks_own_threads(recorder: Any, sqlite: Any) -> None:
-    """Threads that a task starts are observed, each with a nesting of its own."""
-
-    def work(number: int) -> None:
-        for _ in range(20):
-            sqlite.run(f"SELECT {number}", handler=lambda cursor: cursor.fetchall())
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(recorder.texts) == sorted(f"SELECT {number}" for number in range(4) for _ in range(20))
-
-
-def test_bound_parameters_are_not_read(recorder: Any, sqlite: Any) -> None:
-    """Nobody but the driver touches a parameter."""
-
-    class Private:
-        def __conform__(self, protocol: Any) -> str:
-            return "bound"
-
-        def __repr__(self) -> str:
-            return "bound"
-
-        def __getattribute__(self, name: str) -> Any:
-            if "ryft" in sys._getframe(1).f_globals["__name__"]:
-                raise AssertionError(name)
-            return object.__getattribute__(self, name)
-
-    assert sqlite.get_first("SELECT ?", parameters=(Private(),)) == ("bound",)
-    assert recorder.only.text == "SELECT ?"
-
-
-def test_texts_that_are_no_text(recorder: Any, sqlite: Any) -> None:
-    """A statement that is an object is told as the text that the engine would read."""
-
-    class Clause(str):
-        __slots__ = ()
-
-    sqlite.run([Clause("SELECT 1")])
-    assert type(recorder.only.text) is str
-
-
-# --- data frames and rows
-
-
-def test_get_df(recorder: Any, frames: Any) -> None:
-    """A data frame is one statement, told before it runs."""
-    assert len(frames.get_df("SELECT * FROM t")) == 3
-    assert len(frames.get_pandas_df("SELECT * FROM t")) == 3
-    with pytest.raises(Exception, match="nope") as raised:
-        frames.get_df("SELECT nope")
-    assert recorder.texts == ["SELECT * FROM t", "SELECT * FROM t", "SELECT nope"]
-    assert recorder.first_texts == recorder.texts
-    assert [statement.error for statement in recorder.ended] == [None, None, raised.value]
-
-
-def test_chunks_are_one_statement(recorder: Any, frames: Any) -> None:
-    """A data frame by chunks is one statement, which ends with its last chunk."""
-    chunks = frames.get_df_by_chunks("SELECT * FROM t", chunksize=1)
-    assert recorder.began == []
-    assert [len(next(chunks)) for _ in range(3)] == [1, 1, 1]
-    assert (len(recorder.began), len(recorder.ended)) == (1, 0)
-    assert list(chunks) == []
-    assert recorder.only.text == "SELECT * FROM t"
-
-
-def test_chunks_that_are_not_read_to_the_end(recorder: Any, frames: Any) -> None:
-    """A generator that is closed, or left when the task ends, has ended; one that was never asked has not begun."""
-    closed = frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=1)
-    next(closed)
-    closed.close()
-    left = frames.get_df_by_chunks("SELECT 2 FROM t", chunksize=1)
-    next(left)
-    unasked = frames.get_df_by_chunks("SELECT 3 FROM t", chunksize=1)
-    instrumentor.stop()
-    assert recorder.texts == ["SELECT 1 FROM t", "SELECT 2 FROM t"]
-    assert [statement.error for statement in recorder.ended] == [None, None]
-    assert len(list(left)) == 2
-    assert len(list(unasked)) == 3
-    assert len(recorder.ended) == 2
-
-
-def test_chunks_that_fail(recorder: Any, frames: Any) -> None:
-    """The error of a generator is its statement's; an error that is thrown into it goes through."""
-    with pytest.raises(Exception, match="nope") as raised:
-        list(frames.get_df_by_chunks("SELECT nope", chunksize=1))
-    assert recorder.only.error is raised.value
-    chunks = frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=1)
-    next(chunks)
-    mine = ValueError("mine")
-    with pytest.raises(ValueError, match="mine"):
-        chunks.throw(mine)
-    assert recorder.ended[-1].error is mine
-
-
-def test_other_statements_between_chunks_are_their_own(recorder: Any, frames: Any) -> None:
-    """What a task runs between two chunks does not belong to the generator."""
-    for _ in frames.get_df_by_chunks("SELECT 1 FROM t", chunksize=2):
-        frames.get_first("SELECT 2")
-    assert sorted(recorder.texts) == ["SELECT 1 FROM t", "SELECT 2", "SELECT 2"]
-
-
-@pytest.mark.parametrize("executemany", [True, False])
-def test_inserting_rows_is_one_statement_without_values(recorder: Any, sqlite: Any, executemany: bool) -> None:
-    """However many rows and batches: one record, its text with placeholders."""
-    rows = [(n, f"secret {n}") for n in range(50)]
-    sqlite.insert_rows("t", rows, ["n", "s"], commit_every=7, executemany=executemany)
-    assert recorder.only.text.replace(" ", "") == "INSERTINTOt(n,s)VALUES(?,?)"
-    assert sqlite3.connect(sqlite.connection.host).execute("SELECT count(*) FROM t").fetchone() == (53,)
-
-
-def test_inserting_rows_that_fails(recorder: Any, sqlite: Any) -> None:
-    """An insert that fails is told, with its error; one without rows runs nothing."""
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        sqlite.insert_rows("nope", [(1,)])
-    assert recorder.only.error is raised.value
-    assert recorder.only.text.startswith("INSERT INTO nope")
-    sqlite.insert_rows("t", [])
-    assert len(recorder.texts) == 1
-
-
-def test_rows_that_are_read_while_they_are_inserted(recorder: Any, sqlite: Any, connect: Callable[..., str]) -> None:
-    """The statements of a generator of rows are their own, also where it is read by the insert."""
-    source = SqliteHook(connect(json.dumps({"conn_type": "sqlite", "host": ":memory:"}), "source"))
-
-    def rows() -> Any:
-        for n in range(3):
-            yield (*source.get_first(f"SELECT {n}"), "x")
-
-    sqlite.insert_rows("t", rows(), ["n", "s"])
-    inserts = [statement for statement in recorder.ended if statement.hook is sqlite]
-    assert len(inserts) == 1
-    assert [statement.text for statement in recorder.ended if statement.hook is source] == [
-        "SELECT 0",
-        "SELECT 1",
-        "SELECT 2",
-    ]
-
-
-# --- SQLAlchemy
-
-
-def test_engine(recorder: Any, sqlite: Any) -> None:
-    """What runs on an engine of a hook is told, also through options of it, and what fails."""
-    engine = sqlite.get_sqlalchemy_engine()
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT n FROM t WHERE n = :n"), {"n": 1}).scalar() == 1
-        with pytest.raises(Exception, match="nope") as raised:
-            connection.execute(text("SELECT nope"))
-    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text("SELECT 2"))
-    assert recorder.texts == ["SELECT n FROM t WHERE n = ?", "SELECT nope", "SELECT 2"]
-    assert [statement.error for statement in recorder.ended] == [None, raised.value.orig, None]
-    assert {statement.conn_id for statement in recorder.ended} == {"warehouse"}
-    assert recorder.ended[0].server_version == sqlite3.sqlite_version
-
-
-def test_what_the_dialect_says_by_itself_is_nobodys_query(recorder: Any, sqlite: Any) -> None:
-    """Savepoints, reflection and look-ups of tables are not told."""
-    engine = sqlite.get_sqlalchemy_engine()
-    with engine.begin() as connection, connection.begin_nested():
-        connection.execute(text("SELECT 1"))
-    Table("t", MetaData(), autoload_with=engine)
-    assert sqlite.get_table_schema("t")
-    assert recorder.texts == ["SELECT 1"]
-
-
-def test_pandas_writes_through_an_engine(recorder: Any, sqlite: Any) -> None:
-    """``DataFrame.to_sql`` is told as the statements that it runs, without the look-ups of SQLAlchemy's dialect."""
-    pandas = pytest.importorskip("pandas")
-    try:
-        pandas.DataFrame({"n": [1, 2]}).to_sql("made", sqlite.get_sqlalchemy_engine(), index=False)
-    except AttributeError:
-        pytest.skip("this pandas does not know this SQLAlchemy")
-    assert [text.split()[0] for text in recorder.texts] == ["CREATE", "INSERT"]
-
-
-def test_an_engine_outlives_its_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
-    """An engine that is kept tells the task that uses it, or nobody."""
-    engine = sqlite.get_sqlalchemy_engine()
-    instrumentor.stop()
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
-    next_task = remembering()
-    instrumentor.start(next_task)
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 2"))
-    assert recorder.texts == []
-    assert next_task.texts == ["SELECT 2"]
-
-
-def test_what_other_listeners_do_to_a_statement(recorder: Any, sqlite: Any) -> None:
-    """The text is the one that reached the driver; what a listener has prevented was no statement."""
-    engine = sqlite.get_sqlalchemy_engine()
-
-    def comment(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> Any:
-        if "forbidden" in statement:
-            raise PermissionError(statement)
-        return f"{statement} /* traced */", parameters
-
-    event.listen(engine, "before_cursor_execute", comment, retval=True)
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
-        connection.execute(text("INSERT INTO t VALUES (:n, :s)"), [{"n": n, "s": "x"} for n in range(2)])
-        connection.execution_options(no_parameters=True).exec_driver_sql("SELECT '%'")
-        with pytest.raises(PermissionError):
-            connection.execute(text("SELECT 'forbidden'"))
-    assert recorder.texts == [
-        "SELECT 1 /* traced */",
-        "INSERT INTO t VALUES (?, ?) /* traced */",
-        "SELECT '%' /* traced */",
-    ]
-
-
-# --- operators
-
-
-def test_operators_and_sensors(recorder: Any, sqlite: Any) -> None:
-    """Whatever runs its SQL through a hook is told, each with the statement that it made."""
-    from airflow.providers.common.sql.operators.sql import (
-        SQLCheckOperator,
-        SQLColumnCheckOperator,
-        SQLExecuteQueryOperator,
-        SQLTableCheckOperator,
-    )
-    from airflow.providers.common.sql.sensors.sql import SqlSensor
-
-    names = {"conn_id": sqlite.get_conn_id(), "task_id": "task"}
-    rows = SQLExecuteQueryOperator(**names, sql="SELECT 1; SELECT 2", split_statements=True, return_last=False)
-    assert rows.execute({}) == [[(1,)], [(2,)]]
-    SQLCheckOperator(**names, sql="SELECT 3").execute({})
-    with pytest.raises(Exception, match="Test failed"):
-        SQLCheckOperator(**names, sql="SELECT 0").execute({})
-    SQLColumnCheckOperator(**names, table="t", column_mapping={"n": {"min": {"equal_to": 1}}}).execute({})
-    SQLTableCheckOperator(**names, table="t", checks={"rows": {"check_statement": "COUNT(*) = 3"}}).execute({})
-    assert SqlSensor(**names, sql="SELECT 4").poke({})
-    assert recorder.texts[:4] == ["SELECT 1;", "SELECT 2", "SELECT 3", "SELECT 0"]
-    assert [" FROM t" in text.replace("\n", " ") for text in recorder.texts[4:]] == [True, True, False]
-    assert recorder.texts[-1] == "SELECT 4"
-    assert all(statement.error is None for statement in recorder.ended)
-
-
-# --- classes
-
-
-def test_classes_that_are_defined_later(recorder: Any, sqlite: Any) -> None:
-    """A hook's own ``_run_command`` is observed, wherever it is defined, and counts once with the one that it calls."""
-
-    class Mixin:
-        def _run_command(self, cur: Any, sql_statement: str, parameters: Any) -> None:
-            super()._run_command(cur, sql_statement, parameters)  # type: ignore[misc]
-
-    class Later(Mixin, SqliteHook):
-        def _run_command(self, cur: Any, sql_statement: str, parameters: Any) -> None:
-            cur.execute("PRAGMA user_version")
-            super()._run_command(cur, sql_statement, parameters)
-
-    class Alone(SqliteHook):
-        def _run_command(self, cur: Any, sql_statement: str, parameters: Any, *, extra: int = 0) -> None:
-            cur.execute(sql_statement)
-
-    assert "_run_command" in vars(Mixin)
-    Later(sqlite.get_conn_id()).run("SELECT 1")
-    Alone(sqlite.get_conn_id()).run("SELECT 2")
-    assert recorder.texts == ["SELECT 1", "SELECT 2"]
-
-
-def test_hooks_that_run_by_themselves(recorder: Any, sqlite: Any) -> None:
-    """A method that neither calls ``_run_command`` nor tells its lineage is told as a whole."""
-
-    class Own(SqliteHook):
-        def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
-            return self.get_conn().execute(sql).fetchall()
-
-        def get_records(self, sql: Any, parameters: Any = None) -> Any:
-            return self.run(sql)
-
-        def get_pandas_df(self, sql: Any, parameters: Any = None, **kwargs: Any) -> Any:
-            return self.get_records(sql)
-
-        def get_first(self, sql: Any, parameters: Any = None) -> Any:
-            return getattr(self.get_conn(), "exec" + "ute")(sql).fetchone()
-
-    hook = Own(sqlite.get_conn_id())
-    assert hook.get_pandas_df("SELECT 1") == [(1,)]
-    assert hook.get_first("SELECT 2") == (2,)
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        hook.run("SELECT nope")
-    assert recorder.texts == ["SELECT 1", "SELECT 2", "SELECT nope"]
-    assert recorder.ended[-1].error is raised.value
-
-
-def test_methods_that_leave_the_work_to_others(recorder: Any, sqlite: Any) -> None:
-    """One execution is one record, though several methods of the hook have begun to tell it."""
-
-    class Delegating(SqliteHook):
-        def get_pandas_df(self, sql: Any, parameters: Any = None, **kwargs: Any) -> Any:
-            self.get_conn().close()
-            return self.get_records(sql)
-
-        def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
-            with closing(self.get_conn()) as connection, connection:
-                connection.execute("PRAGMA user_version")
-                for part in [sql] if isinstance(sql, str) else sql:
-                    self._run_command(connection.cursor(), part, kwargs.get("parameters"))
-
-        def get_records(self, sql: Any, parameters: Any = None) -> Any:
-            return super().run(sql, handler=lambda cursor: cursor.fetchall())
-
-        def insert_rows(self, table: str, rows: Any, target_fields: Any = None, **kwargs: Any) -> None:
-            for row in rows:
-                sql = self._generate_insert_sql(table, row, target_fields)
-                (super().run if row[0] % 2 else self.run)(sql, parameters=row)
-
-    hook = Delegating(sqlite.get_conn_id())
-    assert hook.get_pandas_df("SELECT 1") == [(1,)]
-    hook.run(["SELECT 2", "SELECT 3"])
-    hook.insert_rows("t", [(4, "d"), (5, "e"), (6, "f")], ["n", "s"])
-    assert recorder.texts[:3] == ["SELECT 1", "SELECT 2", "SELECT 3"]
-    assert [text.split(" VALUES")[0] for text in recorder.texts[3:]] == ["INSERT INTO t (n, s)"]
-    assert recorder.first_texts == recorder.texts
-
-
-def test_an_id_belongs_to_one_statement(recorder: Any, sqlite: Any) -> None:
-    """A statement that failed does not get the id that its cursor, or an error before it, still has."""
-
-    class EngineError(Exception):
-        query_id: str | None = None
-
-    class Cursor:
-        query_id: str | None = None
-
-        def execute(self, sql: str) -> None:
-            if "bad" in sql:
-                raise EngineError(sql)
-            self.query_id = sql
-
-        def close(self) -> None: ...
-
-    class Identified(SqliteHook):
-        def get_conn(self) -> Any:
-            connection = super().get_conn()
-            return type("Connection", (), {"cursor": Cursor, "commit": connection.commit, "close": connection.close})
-
-    hook = Identified(sqlite.get_conn_id())
-    with pytest.raises(EngineError):
-        hook.run(["one", "bad two"])
-    named = EngineError("bad three")
-    named.query_id = "three"
-    try:
-        hook.run("three", handler=lambda cursor: (_ for _ in ()).throw(named))
-    except EngineError:
-        with pytest.raises(EngineError):
-            hook.run("bad four")
-    assert [(statement.text, statement.engine_id) for statement in recorder.ended] == [
-        ("one", "one"),
-        ("bad two", None),
-        ("three", "three"),
-        ("bad four", None),
-    ]
-
-
-# --- bounds
-
-
-def test_nothing_is_told_outside_a_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
-    """After the end nobody is told; the next task's recorder is told only of its own."""
+def test_nothing_is_reported_outside_a_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
+    """After the end nothing is reported; the next task's processor gets only its own."""
     sqlite.run("SELECT 1")
     instrumentor.stop()
     sqlite.run("SELECT 2")
-    second = remembering()
+    second = recording_processor()
     instrumentor.start(second)
     sqlite.run("SELECT 3")
     instrumentor.stop()
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
     assert second.texts == ["SELECT 3"]
 
 
-def test_a_statement_that_outlives_its_task(recorder: Any, sqlite: Any, remembering: Any) -> None:
-    """A statement that is running when its task ends is told to nobody when it ends, least to the next task."""
-    second = remembering()
+def test_a_statement_that_outlives_its_task(processor: Any, sqlite: Any, recording_processor: Any) -> None:
+    """A statement that is running when its task ends is not reported when it ends, least to the next task."""
+    second = recording_processor()
 
     def handler(cursor: Any) -> None:
         instrumentor.stop()
@@ -511,26 +48,26 @@ def test_a_statement_that_outlives_its_task(recorder: Any, sqlite: Any, remember
     sqlite.run("SELECT 1", handler=handler)
     generator_of_rows = (instrumentor.stop() or instrumentor.start(second) or (n, "x") for n in range(1))
     sqlite.insert_rows("t", generator_of_rows, ["n", "s"])
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
     assert len(second.began) == len(second.ended) <= 1
 
 
-def test_a_child_process_is_not_the_task(recorder: Any, sqlite: Any) -> None:
-    """A process that the task forks neither tells nor fails."""
+def test_a_child_process_is_not_the_task(processor: Any, sqlite: Any) -> None:
+    """A process that the task forks neither reports nor fails."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             row = sqlite.get_first("SELECT 7")
-            os.write(write, json.dumps([row, len(recorder.began)]).encode())
+            os.write(write, json.dumps([row, len(processor.began)]).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
     assert json.loads(os.read(read, 100)) == [[7], 0]
-    assert recorder.began == []
+    assert processor.began == []
 
 
-def test_a_child_that_goes_on_with_what_it_was_forked_from(recorder: Any, sqlite: Any) -> None:
+def test_a_child_that_goes_on_with_what_it_was_forked_from(processor: Any, sqlite: Any) -> None:
     """The end of a statement in which a process was forked is the parent's to tell."""
 
     class Forking(SqliteHook):
@@ -544,24 +81,24 @@ def test_a_child_that_goes_on_with_what_it_was_forked_from(recorder: Any, sqlite
     hook = Forking(sqlite.get_conn_id())
     hook.get_df("SELECT 1")
     if hook.child == 0:
-        os.write(write, str(len(recorder.ended)).encode())
+        os.write(write, str(len(processor.ended)).encode())
         os._exit(0)
     os.waitpid(hook.child, 0)
     assert os.read(read, 100) == b"0"
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
-def test_bound_methods_can_be_copied_and_sent_to_processes(recorder: Any, sqlite: Any) -> None:
+def test_bound_methods_can_be_copied_and_sent_to_processes(processor: Any, sqlite: Any) -> None:
     """A method of a hook is still a method: it pickles, copies, and runs in a pool."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert pool.map(sqlite.get_records, ["SELECT 1"]) == [[(1,)]]
     assert pickle.loads(pickle.dumps(sqlite.run)).__func__ is type(sqlite).run
     assert deepcopy(sqlite.get_first)("SELECT 1") == (1,)
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
 def test_the_connection_is_not_looked_up_for_us(
-    sqlite: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch, remembering: Any
+    sqlite: Any, connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch, recording_processor: Any
 ) -> None:
     """A hook looks its connection up as often with capture as without."""
     original = BaseHook.__dict__["get_connection"]
@@ -580,23 +117,24 @@ def test_the_connection_is_not_looked_up_for_us(
         hook.get_records("SELECT 2")
         hook.insert_rows("t", [(1, "x")])
         hook.get_sqlalchemy_engine().connect().close()
-        silent(lambda: hook.run("SELECT nope"))
+        with pytest.raises(sqlite3.OperationalError):
+            hook.run("SELECT nope")
         return len(lookups)
 
     without = work()
-    recorder = remembering()
-    instrumentor.start(recorder)
+    processor = recording_processor()
+    instrumentor.start(processor)
     try:
         assert work() == without > 0
-        assert all(statement.connection.conn_type == "sqlite" for statement in recorder.ended)
-        assert len(recorder.texts) == 4
+        assert all(statement.connection.conn_type == "sqlite" for statement in processor.ended)
+        assert len(processor.texts) == 4
     finally:
         instrumentor.stop()
         instrumentor.uninstall()
 
 
-def test_a_lookup_that_the_hook_does_not_keep(recorder: Any, sqlite: Any) -> None:
-    """A hook that looks its connection up and forgets it is told with that connection all the same."""
+def test_a_lookup_that_the_hook_does_not_keep(processor: Any, sqlite: Any) -> None:
+    """A hook that looks its connection up and forgets it is reported with that connection all the same."""
 
     class Forgetful(SqliteHook):
         def get_conn(self) -> Any:
@@ -605,7 +143,7 @@ def test_a_lookup_that_the_hook_does_not_keep(recorder: Any, sqlite: Any) -> Non
     hook = Forgetful(sqlite.get_conn_id())
     hook.run("SELECT 1")
     assert hook._connection is None
-    assert recorder.only.connection.conn_id == "warehouse"
+    assert processor.only.connection.conn_id == "warehouse"
 
 
 # --- installing
@@ -633,8 +171,8 @@ def test_uninstall_leaves_nothing_behind() -> None:
     assert after["meta_path"] == before["meta_path"]
 
 
-def test_patches_of_others_are_kept(recorder: Any, sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever wraps after us is called, and stays in place when we leave."""
+def test_patches_of_others_are_kept(processor: Any, sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What wraps after us is called, and stays in place when we leave."""
     ours = DbApiHook.run
     seen: list[str] = []
 
@@ -648,7 +186,7 @@ def test_patches_of_others_are_kept(recorder: Any, sqlite: Any, monkeypatch: pyt
     assert DbApiHook.run is theirs
     sqlite.run("SELECT 2")
     assert seen == ["SELECT 1", "SELECT 2"]
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
 def run_python(code: str) -> Any:
@@ -683,12 +221,12 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         """
         import json, os, sys
         from airflow_provider_ryft.instrumentation import instrumentor
-        class Recorder:
+        class Processor:
             texts = []
             def on_start(self, statement): self.texts.append(statement.text)
             def on_end(self, statement): pass
         instrumentor.install()
-        instrumentor.start(Recorder())
+        instrumentor.start(Processor())
         assert "airflow.providers.common.sql.hooks.sql" not in sys.modules
         os.environ["AIRFLOW_CONN_DB"] = '{"conn_type": "sqlite", "host": ":memory:"}'
         from airflow.providers.sqlite.hooks.sqlite import SqliteHook
@@ -698,7 +236,30 @@ def test_hooks_that_are_imported_after_the_start() -> None:
         assert "exec_module" not in vars(module.__spec__.loader)
         assert "class DbApiHook" in inspect.getsource(module)
         ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
-        print(json.dumps([Recorder.texts, len(ours)]))
+        print(json.dumps([Processor.texts, len(ours)]))
+        """
+    )
+    assert texts == [["SELECT 1"], 0]
+
+
+def test_a_child_that_is_forked_before_the_hooks_are_imported() -> None:
+    """What waits for the hooks waits in the task's own process."""
+    texts = run_python(
+        """
+        import json, os, sys
+        from airflow_provider_ryft.instrumentation import instrumentor
+        class Processor:
+            texts = []
+            def on_start(self, statement): self.texts.append(statement.text)
+            def on_end(self, statement): pass
+        instrumentor.start(Processor())
+        os.environ["AIRFLOW_CONN_DB"] = '{"conn_type": "sqlite", "host": ":memory:"}'
+        child = os.fork()
+        from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+        SqliteHook("db").run("SELECT 1")
+        if not child:
+            os._exit(len(Processor.texts))
+        print(json.dumps([Processor.texts, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]))
         """
     )
     assert texts == [["SELECT 1"], 0]
@@ -710,12 +271,12 @@ def test_a_module_that_was_only_looked_for() -> None:
         """
         import importlib.machinery, importlib.util, json, os, sys
         from airflow_provider_ryft.instrumentation import instrumentor
-        class Recorder:
+        class Processor:
             texts = []
             def on_start(self, statement): self.texts.append(statement.text)
             def on_end(self, statement): pass
         instrumentor.install()
-        instrumentor.start(Recorder())
+        instrumentor.start(Processor())
         name = "airflow.providers.common.sql.hooks.sql"
         assert importlib.util.find_spec(name).name == name
         load = importlib.machinery.SourceFileLoader.exec_module
@@ -731,14 +292,14 @@ def test_a_module_that_was_only_looked_for() -> None:
         from airflow.providers.sqlite.hooks.sqlite import SqliteHook
         SqliteHook("db").run("SELECT 1")
         ours = [finder for finder in sys.meta_path if "ryft" in type(finder).__module__]
-        print(json.dumps([Recorder.texts, len(ours)]))
+        print(json.dumps([Processor.texts, len(ours)]))
         """
     )
     assert texts == [["SELECT 1"], 0]
 
 
-def test_signatures_and_names_are_kept(recorder: Any) -> None:
-    """Whoever looks at a method sees the one that was there."""
+def test_signatures_and_names_are_kept(processor: Any) -> None:
+    """Inspecting a method shows the one that was there."""
     import inspect
 
     assert list(inspect.signature(DbApiHook.run).parameters)[:3] == ["self", "sql", "autocommit"]

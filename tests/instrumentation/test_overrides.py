@@ -1,4 +1,4 @@
-"""Observing hooks whose methods are somebody's own: what they really execute is told, and nothing else."""
+"""Observing hooks with methods of their own: what they really execute is reported, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from airflow_provider_ryft.instrumentation import instrumentor
 
 
-def outcomes(recorder: Any) -> list[tuple[str, BaseException | None]]:
-    return [(text, statement.error) for text, statement in zip(recorder.texts, recorder.ended, strict=True)]
+def outcomes(processor: Any) -> list[tuple[str, BaseException | None]]:
+    return [(text, statement.error) for text, statement in zip(processor.texts, processor.ended, strict=True)]
 
 
 # --- what executes nothing is no statement
 
 
-def test_a_method_that_can_do_more_than_be_called(recorder: Any, sqlite: Any) -> None:
-    """A cache of results is the object that it was; what it executes is told, and what it remembers is not."""
+def test_a_method_that_can_do_more_than_be_called(processor: Any, sqlite: Any) -> None:
+    """A cache of results is the object that it was; what it executes is reported, and what it remembers is not."""
 
     class Caching(SqliteHook):
         @functools.lru_cache  # noqa: B019  # as users do
@@ -37,11 +37,11 @@ def test_a_method_that_can_do_more_than_be_called(recorder: Any, sqlite: Any) ->
     assert hook.get_first("SELECT 1") == hook.get_first("SELECT 1") == (1,)
     assert Caching.get_first.cache_info().hits == 1
     Caching.get_first.cache_clear()
-    assert recorder.texts == ["SELECT 1"]
+    assert processor.texts == ["SELECT 1"]
 
 
-def test_overrides_that_need_not_execute(recorder: Any, sqlite: Any) -> None:
-    """A dry run and an answer from memory are not told; the execution that filled the memory is."""
+def test_overrides_that_need_not_execute(processor: Any, sqlite: Any) -> None:
+    """A dry run and an answer from memory are not reported; the execution that filled the memory is."""
 
     class Sparing(SqliteHook):
         def __init__(self, *args: Any) -> None:
@@ -66,10 +66,10 @@ def test_overrides_that_need_not_execute(recorder: Any, sqlite: Any) -> None:
     hook.run("DROP TABLE t", dry_run=True)
     assert hook.get_records("SELECT 1") == hook.get_records("SELECT 1") == [(1,)]
     assert hook.get_df("SELECT 2") == hook.get_df("SELECT 2") == [(2,)]
-    assert recorder.texts == ["SELECT 1", "SELECT 2"]
+    assert processor.texts == ["SELECT 1", "SELECT 2"]
 
 
-def test_checks_that_fail_before_the_engine_is_asked(recorder: Any, sqlite: Any) -> None:
+def test_checks_that_fail_before_the_engine_is_asked(processor: Any, sqlite: Any) -> None:
     """What a hook refuses by itself was begun, for it had a connection, and is taken back."""
 
     class Checking(SqliteHook):
@@ -84,10 +84,10 @@ def test_checks_that_fail_before_the_engine_is_asked(recorder: Any, sqlite: Any)
         hook.get_df("SELECT 1;")
     with pytest.raises(sqlite3.OperationalError) as raised:
         hook.get_df("SELECT nope")
-    assert outcomes(recorder) == [("SELECT nope", raised.value)]
+    assert outcomes(processor) == [("SELECT nope", raised.value)]
 
 
-def test_a_time_limit_is_the_statements(recorder: Any, sqlite: Any) -> None:
+def test_a_time_limit_is_the_statements(processor: Any, sqlite: Any) -> None:
     """What ends a task ends its statement, wherever it strikes."""
 
     class Limit(BaseException):
@@ -100,13 +100,13 @@ def test_a_time_limit_is_the_statements(recorder: Any, sqlite: Any) -> None:
 
     with pytest.raises(Limit) as raised:
         Slow(sqlite.get_conn_id()).get_df("SELECT 1")
-    assert outcomes(recorder) == [("SELECT 1", raised.value)]
+    assert outcomes(processor) == [("SELECT 1", raised.value)]
 
 
 # --- whose statement it is
 
 
-def test_statements_on_the_way_to_a_statement(recorder: Any, sqlite: Any, rows_hook: Any) -> None:
+def test_statements_on_the_way_to_a_statement(processor: Any, sqlite: Any, rows_hook: Any) -> None:
     """Neither a token that ``get_conn`` asks another hook for nor a session's setup hides what is executed then."""
 
     class Guarded(rows_hook):  # type: ignore[misc]
@@ -125,10 +125,10 @@ def test_statements_on_the_way_to_a_statement(recorder: Any, sqlite: Any, rows_h
                 return connection.execute(sql).fetchall()
 
     Setting(sqlite.get_conn_id()).get_df("SELECT 3")
-    assert recorder.texts == ["SELECT 'token'", "SELECT 1", "SELECT 'token'", "SELECT 2", "SELECT 'role'", "SELECT 3"]
+    assert processor.texts == ["SELECT 'token'", "SELECT 1", "SELECT 'token'", "SELECT 2", "SELECT 'role'", "SELECT 3"]
 
 
-def test_a_setup_that_fails(recorder: Any, sqlite: Any) -> None:
+def test_a_setup_that_fails(processor: Any, sqlite: Any) -> None:
     """The error of one statement of a method is not that of the other, which was not executed."""
 
     class Setting(SqliteHook):
@@ -138,11 +138,11 @@ def test_a_setup_that_fails(recorder: Any, sqlite: Any) -> None:
 
     with pytest.raises(sqlite3.OperationalError) as raised:
         Setting(sqlite.get_conn_id()).get_df("SELECT 1")
-    assert outcomes(recorder) == [("SELECT nope", raised.value)]
+    assert outcomes(processor) == [("SELECT nope", raised.value)]
 
 
-def test_a_loop_of_its_own(recorder: Any, sqlite: Any) -> None:
-    """Of a ``run`` that tells nobody of its statements all are told, in one record."""
+def test_a_loop_of_its_own(processor: Any, sqlite: Any) -> None:
+    """A ``run`` that reports none of its statements is one record of all."""
 
     class Looping(SqliteHook):
         def run(self, sql: Any, *args: Any, **kwargs: Any) -> Any:
@@ -156,15 +156,15 @@ def test_a_loop_of_its_own(recorder: Any, sqlite: Any) -> None:
     hook.run("SELECT 3; SELECT 4")
     with pytest.raises(sqlite3.OperationalError) as raised:
         hook.run(["SELECT 5", "SELECT nope"])
-    assert outcomes(recorder) == [
+    assert outcomes(processor) == [
         ("SELECT 1; SELECT 2", None),
         ("SELECT 3; SELECT 4", None),
         ("SELECT 5; SELECT nope", raised.value),
     ]
-    assert recorder.first_texts == recorder.texts
+    assert processor.first_texts == processor.texts
 
 
-def test_commands_that_change_the_text(recorder: Any, sqlite: Any) -> None:
+def test_commands_that_change_the_text(processor: Any, sqlite: Any) -> None:
     """The text is that of the innermost command; a second one that it runs is a statement of its own."""
 
     class Tagging(SqliteHook):
@@ -179,7 +179,7 @@ def test_commands_that_change_the_text(recorder: Any, sqlite: Any) -> None:
     Tagging(sqlite.get_conn_id()).run("SELECT 1")
     with pytest.raises(sqlite3.OperationalError) as raised:
         Twice(sqlite.get_conn_id()).run(["SELECT 2", "SELECT nope"])
-    assert outcomes(recorder) == [
+    assert outcomes(processor) == [
         ("/* tag */ SELECT 1", None),
         ("SELECT 'role'", None),
         ("SELECT 2", None),
@@ -188,7 +188,7 @@ def test_commands_that_change_the_text(recorder: Any, sqlite: Any) -> None:
     ]
 
 
-def test_generator_functions(recorder: Any, sqlite: Any) -> None:
+def test_generator_functions(processor: Any, sqlite: Any) -> None:
     """A method that is a generator is one statement, from when it is first asked to when it ends."""
 
     class Yielding(SqliteHook):
@@ -201,20 +201,20 @@ def test_generator_functions(recorder: Any, sqlite: Any) -> None:
 
     hook = Yielding(sqlite.get_conn_id())
     rows = hook.get_records("SELECT n FROM t")
-    assert recorder.began == []
+    assert processor.began == []
     assert next(rows) == (1,)
-    assert (len(recorder.began), len(recorder.ended)) == (1, 0)
+    assert (len(processor.began), len(processor.ended)) == (1, 0)
     assert list(rows) == [(2,), (3,)]
     assert list(hook.get_df_by_chunks("SELECT 2")) == [(2,)]
     with pytest.raises(TypeError):
         hook.get_records()  # at once, as ever
-    assert recorder.texts == ["SELECT n FROM t", "SELECT 2"]
+    assert processor.texts == ["SELECT n FROM t", "SELECT 2"]
 
 
 # --- rows
 
 
-def test_an_insert_that_leaves_the_rows_to_its_base(recorder: Any, sqlite: Any) -> None:
+def test_an_insert_that_leaves_the_rows_to_its_base(processor: Any, sqlite: Any) -> None:
     """It is one record, also when it has connected by itself and then fails; two of them are two."""
 
     class Preparing(SqliteHook):
@@ -226,15 +226,15 @@ def test_an_insert_that_leaves_the_rows_to_its_base(recorder: Any, sqlite: Any) 
     hook = Preparing(sqlite.get_conn_id())
     with pytest.raises(sqlite3.OperationalError) as raised:
         hook.insert_rows("nope", [(1, "a"), (2, "b")])
-    assert outcomes(recorder) == [("INSERT INTO nope  VALUES (?,?)", raised.value)]
+    assert outcomes(processor) == [("INSERT INTO nope  VALUES (?,?)", raised.value)]
     hook.insert_rows("t", [(1, "a"), (2, "b")])
-    assert len(recorder.texts) == 3
+    assert len(processor.texts) == 3
 
 
 @pytest.mark.parametrize("options", [{}, {"executemany": True, "commit_every": 1}], ids=["rows", "batches"])
 @pytest.mark.parametrize("make", [iter, lambda rows: map(tuple, rows)])
 def test_the_time_of_a_generator_is_not_the_inserts(
-    recorder: Any, sqlite: Any, options: dict[str, Any], make: Callable[[Any], Any]
+    processor: Any, sqlite: Any, options: dict[str, Any], make: Callable[[Any], Any]
 ) -> None:
     """While the caller makes its rows the engine has nothing to do."""
 
@@ -248,10 +248,10 @@ def test_the_time_of_a_generator_is_not_the_inserts(
             yield n, "x"
 
     Passing(sqlite.get_conn_id()).insert_rows("t", make(slow()), ["n", "s"], **options)
-    assert recorder.only.duration_ms < 1000
+    assert processor.only.duration_ms < 1000
 
 
-def test_rows_are_what_they_were(recorder: Any, sqlite: Any) -> None:
+def test_rows_are_what_they_were(processor: Any, sqlite: Any) -> None:
     """A list is the very list; a generator can be closed, thrown into and read on, and is not closed by itself."""
     received: list[Any] = []
 
@@ -285,7 +285,7 @@ def test_rows_are_what_they_were(recorder: Any, sqlite: Any) -> None:
     assert received[2:] == ["closed"]
 
 
-def test_rows_that_run_the_very_insert(recorder: Any, sqlite: Any) -> None:
+def test_rows_that_run_the_very_insert(processor: Any, sqlite: Any) -> None:
     """What a generator of rows executes is its own, even if it has the text of the insert."""
 
     class Autocommitting(SqliteHook):
@@ -302,13 +302,13 @@ def test_rows_that_run_the_very_insert(recorder: Any, sqlite: Any) -> None:
             yield n, "y"
 
     hook.insert_rows("t", rows(), ["n", "s"])
-    assert recorder.texts == ["INSERT INTO t (n, s) VALUES (?,?)"] * 4
+    assert processor.texts == ["INSERT INTO t (n, s) VALUES (?,?)"] * 4
 
 
 # --- classes
 
 
-def test_mixins_of_hooks_that_are_there_before(sqlite: Any, remembering: Any) -> None:
+def test_mixins_of_hooks_that_are_there_before(sqlite: Any, recording_processor: Any) -> None:
     """A hook that was made before anything was observed is observed in all of its parts, and Python's are left."""
 
     class Commands:
@@ -333,14 +333,14 @@ def test_mixins_of_hooks_that_are_there_before(sqlite: Any, remembering: Any) ->
 
     hooks = [First(sqlite.get_conn_id()), Second(sqlite.get_conn_id()), Third(sqlite.get_conn_id())]
     run_of_threads = threading.Thread.run
-    recorder = remembering()
-    instrumentor.start(recorder)
+    processor = recording_processor()
+    instrumentor.start(processor)
     try:
         for number, hook in enumerate(hooks):
             hook.run(f"SELECT {number}")
         Third(sqlite.get_conn_id()).run("SELECT 3")
         assert threading.Thread.run is run_of_threads
-        assert recorder.texts == ["SELECT 0", "SELECT 1", "SELECT 2", "SELECT 3"]
+        assert processor.texts == ["SELECT 0", "SELECT 1", "SELECT 2", "SELECT 3"]
     finally:
         instrumentor.stop()
         instrumentor.uninstall()
@@ -348,7 +348,7 @@ def test_mixins_of_hooks_that_are_there_before(sqlite: Any, remembering: Any) ->
     assert not hasattr(Commands._run_command, "__wrapped__")
 
 
-def test_classes_may_go(recorder: Any, sqlite: Any) -> None:
+def test_classes_may_go(processor: Any, sqlite: Any) -> None:
     """A class of hooks that a task makes lives no longer for having been observed."""
     classes = []
     for number in range(3):
@@ -360,9 +360,9 @@ def test_classes_may_go(recorder: Any, sqlite: Any) -> None:
         made(sqlite.get_conn_id()).get_records("SELECT 1")
         classes.append(weakref.ref(made))
         del made
-    assert len(recorder.texts) == 3
-    recorder.began.clear()
-    recorder.ended.clear()
+    assert len(processor.texts) == 3
+    processor.began.clear()
+    processor.ended.clear()
     gc.collect()
     assert [made() for made in classes] == [None, None, None]
 
@@ -370,8 +370,8 @@ def test_classes_may_go(recorder: Any, sqlite: Any) -> None:
 # --- statements that only their driver can write out
 
 
-def test_a_statement_that_needs_a_connection(recorder: Any, sqlite: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told as it was executed, whichever way it went, without a word in the log."""
+def test_a_statement_that_needs_a_connection(processor: Any, sqlite: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is reported as it was executed, whichever way it went, without a word in the log."""
 
     class Composed:
         def as_string(self, context: Any) -> str:
@@ -390,5 +390,5 @@ def test_a_statement_that_needs_a_connection(recorder: Any, sqlite: Any, caplog:
     caplog.clear()
     hook.copy_expert(Composed(), "file")
     hook.run([Composed()])
-    assert recorder.texts == recorder.first_texts == ["SELECT 1"] * 2
+    assert processor.texts == processor.first_texts == ["SELECT 1"] * 2
     assert "not observed" not in caplog.text

@@ -14,7 +14,7 @@ import pytest
 services = pytest.mark.services
 
 
-# --- PostgreSQL, which tells its client of each statement and its duration
+# --- PostgreSQL, which logs for its client each statement and its duration
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def postgres(connect: Callable[..., str]) -> Iterator[Any]:
 
 
 @services
-def test_postgres_agrees(recorder: Any, postgres: Any) -> None:
+def test_postgres_agrees(processor: Any, postgres: Any) -> None:
     """The texts are those that the engine ran, in its order; no statement was shorter than the engine says."""
     from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
@@ -84,26 +84,26 @@ def test_postgres_agrees(recorder: Any, postgres: Any) -> None:
     postgres.run([composed], handler=lambda cursor: cursor.fetchall())
     postgres.get_first("SELECT count(*) FROM ryft_capture")
     engine_log = postgres.engine_log
-    assert recorder.texts == [text for text, _ in engine_log]
-    assert 'SELECT "n" FROM "ryft_capture"' in recorder.texts
-    for statement, (_, duration) in zip(recorder.ended, engine_log, strict=True):
+    assert processor.texts == [text for text, _ in engine_log]
+    assert 'SELECT "n" FROM "ryft_capture"' in processor.texts
+    for statement, (_, duration) in zip(processor.ended, engine_log, strict=True):
         assert statement.duration_ms >= duration
-    assert re.match(r"\d+\.\d+", recorder.ended[0].server_version)
+    assert re.match(r"\d+\.\d+", processor.ended[0].server_version)
 
 
 @services
-def test_postgres_failure(recorder: Any, postgres: Any) -> None:
-    """The driver's own error is told, with its code."""
+def test_postgres_failure(processor: Any, postgres: Any) -> None:
+    """The driver's own error is reported, with its code."""
     with pytest.raises(Exception, match="nope") as raised:
         postgres.run(["SELECT 1", "SELECT nope"])
-    assert recorder.texts == ["SELECT 1", "SELECT nope"]
-    assert recorder.ended[1].error is raised.value
+    assert processor.texts == ["SELECT 1", "SELECT nope"]
+    assert processor.ended[1].error is raised.value
     assert getattr(raised.value, "pgcode", None) or raised.value.sqlstate == "42703"
 
 
 @services
-def test_postgres_rows(recorder: Any, postgres: Any) -> None:
-    """Every way of inserting rows is one record, and what the dialect asks for it is nobody's query."""
+def test_postgres_rows(processor: Any, postgres: Any) -> None:
+    """Every way of inserting rows is one record, and what the dialect asks for it is not reported."""
     rows = [(n, f"secret {n}") for n in range(30)]
     postgres.insert_rows("ryft_capture", rows, ["n", "s"], commit_every=7)
     postgres.insert_rows("ryft_capture", rows, ["n", "s"], replace=True, replace_index="n", executemany=True)
@@ -111,35 +111,35 @@ def test_postgres_rows(recorder: Any, postgres: Any) -> None:
     postgres.insert_rows("public.ryft_capture", rows, ["n", "s"], replace=True)  # asks for the primary key
     with pytest.raises(Exception, match="duplicate key"):
         postgres.insert_rows("ryft_capture", rows, ["n", "s"])
-    assert len(recorder.texts) == 5
-    assert all("ryft_capture (n, s) VALUES" in text for text in recorder.texts)
+    assert len(processor.texts) == 5
+    assert all("ryft_capture (n, s) VALUES" in text for text in processor.texts)
     assert any("information_schema" in text for text, _ in postgres.engine_log)
-    assert "secret" not in "".join(recorder.texts)
-    assert [statement.error is None for statement in recorder.ended] == [True] * 4 + [False]
+    assert "secret" not in "".join(processor.texts)
+    assert [statement.error is None for statement in processor.ended] == [True] * 4 + [False]
     assert postgres.get_first("SELECT count(*) FROM ryft_capture") == (60,)
 
 
 @services
-def test_postgres_copy(recorder: Any, postgres: Any, tmp_path: Path) -> None:
-    """``COPY`` through a file is told as the statement that it is."""
+def test_postgres_copy(processor: Any, postgres: Any, tmp_path: Path) -> None:
+    """``COPY`` through a file is reported as the statement that it is."""
     path = tmp_path / "rows.tsv"
     path.write_text("1\ta\n2\tb\n")
     postgres.copy_expert("COPY ryft_capture FROM STDIN", str(path))
     postgres.bulk_dump("ryft_capture", str(tmp_path / "dump.tsv"))
     with pytest.raises(Exception, match="duplicate key"):
         postgres.bulk_load("ryft_capture", str(path))
-    assert recorder.texts == [
+    assert processor.texts == [
         "COPY ryft_capture FROM STDIN",
         "COPY ryft_capture TO STDOUT",
         "COPY ryft_capture FROM STDIN",
     ]
-    assert recorder.first_texts == recorder.texts
-    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+    assert processor.first_texts == processor.texts
+    assert [statement.error is None for statement in processor.ended] == [True, True, False]
 
 
 @services
-def test_postgres_copy_of_a_composed_statement(recorder: Any, postgres: Any, tmp_path: Path) -> None:
-    """A statement that its driver has to write out is told as it was executed."""
+def test_postgres_copy_of_a_composed_statement(processor: Any, postgres: Any, tmp_path: Path) -> None:
+    """A statement that its driver has to write out is reported as it was executed."""
     from airflow.providers.postgres.hooks.postgres import USE_PSYCOPG3
 
     if USE_PSYCOPG3:
@@ -148,12 +148,12 @@ def test_postgres_copy_of_a_composed_statement(recorder: Any, postgres: Any, tmp
 
     composed = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier("ryft_capture"))
     postgres.copy_expert(composed, str(tmp_path / "rows.tsv"))
-    assert recorder.only.text == 'COPY "ryft_capture" TO STDOUT'
+    assert processor.only.text == 'COPY "ryft_capture" TO STDOUT'
 
 
 @services
-def test_postgres_engine(recorder: Any, postgres: Any) -> None:
-    """An engine of SQLAlchemy tells what it was asked, and not what its dialect asks: versions, savepoints, types."""
+def test_postgres_engine(processor: Any, postgres: Any) -> None:
+    """An engine of SQLAlchemy reports what it was asked, and not what its dialect asks: versions, savepoints, types."""
     from sqlalchemy import MetaData, Table, text
 
     engine = postgres.get_sqlalchemy_engine()
@@ -167,17 +167,17 @@ def test_postgres_engine(recorder: Any, postgres: Any) -> None:
         assert connection.execute(table.select()).fetchall() == [(1, "secret")]
     postgres.get_table_schema("ryft_capture")
     engine.dispose()
-    texts = [" ".join(text.split()) for text in recorder.texts]
+    texts = [" ".join(text.split()) for text in processor.texts]
     assert texts == [
         "INSERT INTO ryft_capture VALUES (%(n)s, %(s)s)",
         "SELECT nope",
         "SELECT ryft_capture.n, ryft_capture.s FROM ryft_capture",
     ]
-    assert {statement.conn_id for statement in recorder.ended} == {"warehouse"}
+    assert {statement.conn_id for statement in processor.ended} == {"warehouse"}
 
 
 @services
-def test_postgres_data_frames(recorder: Any, postgres: Any) -> None:
+def test_postgres_data_frames(processor: Any, postgres: Any) -> None:
     """A data frame runs through SQLAlchemy inside of the hook, and is one statement."""
     pytest.importorskip("pandas", reason="needs pandas")
     try:
@@ -187,8 +187,8 @@ def test_postgres_data_frames(recorder: Any, postgres: Any) -> None:
     assert sum(len(chunk) for chunk in postgres.get_df_by_chunks("SELECT generate_series(1, 5)", chunksize=2)) == 5
     with pytest.raises(Exception, match="nope"):
         postgres.get_df("SELECT nope")
-    assert recorder.texts == ["SELECT 1 AS n", "SELECT generate_series(1, 5)", "SELECT nope"]
-    assert [statement.error is None for statement in recorder.ended] == [True, True, False]
+    assert processor.texts == ["SELECT 1 AS n", "SELECT generate_series(1, 5)", "SELECT nope"]
+    assert [statement.error is None for statement in processor.ended] == [True, True, False]
 
 
 # --- MariaDB, through PyMySQL in the place of its C twin
@@ -217,8 +217,8 @@ def mysql(connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @services
-def test_mysql(recorder: Any, mysql: Any, tmp_path: Path) -> None:
-    """Queries, rows and loads are told, whether they succeed or not."""
+def test_mysql(processor: Any, mysql: Any, tmp_path: Path) -> None:
+    """Queries, rows and loads are reported, whether they succeed or not."""
     mysql.run(["SELECT 1", "SELECT 2"])
     mysql.insert_rows("ryft_capture", [(1, "secret"), (2, "secret")], ["n", "s"])
     with pytest.raises(Exception, match="nope"):
@@ -231,7 +231,7 @@ def test_mysql(recorder: Any, mysql: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Invalid table name"):
         mysql.bulk_load("ryft;missing", str(path))
     mysql.bulk_load_custom("ryft_capture", str(path), "REPLACE", "(n, s)")
-    assert recorder.texts == [
+    assert processor.texts == [
         "SELECT 1",
         "SELECT 2",
         "INSERT INTO ryft_capture (n, s) VALUES (%s,%s)",
@@ -240,16 +240,16 @@ def test_mysql(recorder: Any, mysql: Any, tmp_path: Path) -> None:
         "LOAD DATA LOCAL INFILE %s INTO TABLE `ryft_missing`",
         "LOAD DATA LOCAL INFILE %s REPLACE INTO TABLE `ryft_capture` (n, s)",
     ]
-    assert recorder.first_texts == recorder.texts
-    assert [statement.error is None for statement in recorder.ended] == [True, True, True, False, True, False, True]
-    assert "MariaDB" in recorder.ended[0].server_version
-    assert not recorder.ended[0].server_version.startswith("5.5.5-")
+    assert processor.first_texts == processor.texts
+    assert [statement.error is None for statement in processor.ended] == [True, True, True, False, True, False, True]
+    assert "MariaDB" in processor.ended[0].server_version
+    assert not processor.ended[0].server_version.startswith("5.5.5-")
 
 
 # --- DuckDB, which is always at hand
 
 
-def test_duckdb(recorder: Any, connect: Callable[..., str], tmp_path: Path) -> None:
+def test_duckdb(processor: Any, connect: Callable[..., str], tmp_path: Path) -> None:
     """An embedded engine behind another package's hook."""
     duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
     module = pytest.importorskip("duckdb_provider.hooks.duckdb_hook", reason="needs airflow-provider-duckdb")
@@ -259,11 +259,11 @@ def test_duckdb(recorder: Any, connect: Callable[..., str], tmp_path: Path) -> N
     assert hook.get_records("SELECT n FROM t") == [(1,)]
     with pytest.raises(duckdb.Error):
         hook.run("SELECT nope")
-    assert recorder.texts == [
+    assert processor.texts == [
         "CREATE TABLE t (n INTEGER)",
         "INSERT INTO t VALUES (1)",
         "SELECT n FROM t",
         "SELECT nope",
     ]
-    assert [statement.error is None for statement in recorder.ended] == [True, True, True, False]
-    assert {statement.server_version for statement in recorder.ended} == {duckdb.__version__}
+    assert [statement.error is None for statement in processor.ended] == [True, True, True, False]
+    assert {statement.server_version for statement in processor.ended} == {duckdb.__version__}

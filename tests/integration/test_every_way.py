@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,14 +16,14 @@ import pytest
 
 from airflow_provider_ryft.sandbox.server import Sandbox
 from support import services
-from support.airflow_home import AirflowHome
+from support.airflow_home import connection_variable
 
 if TYPE_CHECKING:
+    from support.airflow_home import AirflowHome
     from support.services import Logged
 
-pytestmark = [pytest.mark.integration, pytest.mark.services]
+pytestmark = [pytest.mark.integration, pytest.mark.services, pytest.mark.xdist_group("every_way")]
 
-DAG = Path(__file__).parent / "dags" / "every_way.py"
 IS_2 = airflow.__version__.startswith("2.")
 
 # What becomes of each task: the state that its process reports. Mapped tasks and retries are below.
@@ -62,7 +61,7 @@ class Run:
     records: dict[str, list[dict[str, Any]]]
     logged: list[Logged]
     output: str
-    home: AirflowHome
+    outbox: Path
 
 
 @pytest.fixture(scope="module")
@@ -72,31 +71,33 @@ def postgres() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, database_template: Path, token: str, postgres: dict[str, Any]) -> Run:
+def run(
+    tmp_path_factory: pytest.TempPathFactory, shared_home: AirflowHome, token: str, postgres: dict[str, Any]
+) -> Run:
     """Run all tasks once."""
     path = tmp_path_factory.mktemp("every-way")
-    home = AirflowHome(path, path / "dags")
-    home.dags.mkdir()
-    shutil.copy(DAG, home.dags)
-    home.migrate(database_template)
-    home.connect("pg", **postgres)
-    home.connect("maria", **services.mariadb())
-    home.connect("lite", conn_type="sqlite", host=str(path / "lite.db"))
-    home.connect("duck", conn_type="duckdb", host=str(path / "duck.db"))
-    home.environment["AIRFLOW__RYFT__TAGS"] = "team:data"
     log = services.PostgresLog(postgres["login"])
     with Sandbox(token=token) as sandbox:
-        home.connect("ryft_default", conn_type="ryft", host=sandbox.url, password=token)
+        environment = {
+            "AIRFLOW__RYFT__OUTBOX_PATH": str(path / "ryft-outbox"),
+            "AIRFLOW__RYFT__TAGS": "team:data",
+            **connection_variable("ryft_default", conn_type="ryft", host=sandbox.url, password=token),
+            **connection_variable("pg", **postgres),
+            **connection_variable("maria", **services.mariadb()),
+            **connection_variable("lite", conn_type="sqlite", host=str(path / "lite.db")),
+            **connection_variable("duck", conn_type="duckdb", host=str(path / "duck.db")),
+        }
         tasks = [{"task_id": name, "should_retry": name == "operator_retries"} for name in OUTCOMES]
         tasks += [{"task_id": "mapped", "map_index": index} for index in range(3)]
         tasks += [{"task_id": "deferred", "next_method": "resume"}]
-        outcomes = home.supervise(*({"dag_id": "every_way", **task} for task in tasks))
+        outcomes = shared_home.supervise(*({"dag_id": "every_way", **task} for task in tasks), **environment)
         records = sandbox.records()
     states = {name: outcome["state"] for name, outcome in zip(OUTCOMES, outcomes, strict=False)}
     by_task: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         by_task[_tag(record, "task_id")].append(record)
-    return Run(states, by_task, log.statements(), home.output, home)
+    output = shared_home.output + "".join(file.read_text(errors="replace") for file in shared_home.path.rglob("*.log"))
+    return Run(states, by_task, log.statements(), output, path / "ryft-outbox")
 
 
 def _tag(record: dict[str, Any], name: str) -> str:
@@ -276,11 +277,11 @@ def test_each_record_has_an_id_of_its_own(run: Run) -> None:
 
 def test_no_secret_leaves_or_is_logged(run: Run, token: str) -> None:
     everything = json.dumps(run.records) + run.output
-    everything += "".join(path.read_text(errors="replace") for path in run.home.path.rglob("*.log"))
+    assert "SELECT 'takes_long'" in everything
     assert services.POSTGRES_PASSWORD not in everything
     assert token not in everything
 
 
 def test_nothing_is_left_in_the_outbox(run: Run) -> None:
-    folders = [run.home.path / "ryft-outbox" / name for name in ("open", "ready", "claimed", "dead")]
+    folders = [run.outbox / name for name in ("open", "ready", "claimed", "dead")]
     assert [list(folder.iterdir()) for folder in folders] == [[], [], [], []]

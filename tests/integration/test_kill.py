@@ -45,14 +45,14 @@ RAN = {
 
 @pytest.fixture
 def supervise(
-    shared_home: AirflowHome, own_environment: dict[str, str], request: pytest.FixtureRequest
+    shared_home: AirflowHome, own_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[[str], None]]:
     """Return a function that runs a task, with PostgreSQL."""
     with services.postgres() as connection:
         environment = {**own_environment, **connection_variable("pg", **connection)}
 
         def run(task_id: str) -> None:
-            task = {"dag_id": "dying", "task_id": task_id, "run_id": request.node.name}
+            task = {"dag_id": "dying", "task_id": task_id, "run_id": tmp_path.name}
             shared_home.supervise(task, **environment)
 
         yield run

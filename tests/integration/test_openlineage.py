@@ -1,4 +1,4 @@
-"""OpenLineage's listener beside ours: it tells the same of a task as without us."""
+"""OpenLineage's listener in addition to ours: it reports the same of a task as without us."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DAG = Path(__file__).parent / "dags" / "every_way.py"
 TASKS = ("sqlite", "duckdb", "no_sql")
 
 
-def told(home: AirflowHome, name: str) -> list[tuple[str, str, str]]:
-    """Run the tasks; return what OpenLineage told: kind of event, job, and its SQL."""
+def reported(home: AirflowHome, name: str) -> list[tuple[str, str, str]]:
+    """Run the tasks; return what OpenLineage reported: kind of event, job, and its SQL."""
     events = home.path / f"{name}.json"
     transport = {"type": "file", "log_file_path": str(events), "append": True}
     for file in home.path.glob("*.duckdb"):
@@ -42,10 +42,10 @@ def _essence(event: dict[str, Any]) -> tuple[str, str, str]:
 
 def test_openlineage_tells_the_same_with_and_without_us(airflow_home: AirflowHome, sandbox: Sandbox) -> None:
     shutil.copy(DAG, airflow_home.dags)
-    together = told(airflow_home, "together")
+    together = reported(airflow_home, "together")
     assert len(sandbox.records()) == 4
     airflow_home.environment["AIRFLOW__RYFT__DISABLED"] = "True"
-    alone = told(airflow_home, "alone")
+    alone = reported(airflow_home, "alone")
     assert len(sandbox.records()) == 4
     assert together == alone
     assert len(alone) >= 2 * len(TASKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,11 +67,11 @@ def short(function: str) -> str:
     ids=lambda value: short(value) if ":" in value else value,
 )
 def test_a_function_that_fails_or_hangs_changes_no_outcome(
-    shared_home: AirflowHome, own_environment: dict[str, str], by: str, function: str
+    shared_home: AirflowHome, own_environment: dict[str, str], tmp_path: Path, by: str, function: str
 ) -> None:
     """It fails with what is no ``Exception``: code that survives that survives the rest."""
     sabotage = {"SABOTAGE": function, "SABOTAGE_BY": by, "AIRFLOW__RYFT__DELIVERY_TIMEOUT": "1"}
     wanted = {"succeeds": "success", "fails": "failed", "reads": "success"}
-    run = {"dag_id": "sabotaged", "run_id": f"{by}-{function}"}
+    run = {"dag_id": "sabotaged", "run_id": tmp_path.name}
     found = shared_home.supervise(*({**run, "task_id": task} for task in wanted), **own_environment, **sabotage)
     assert [outcome["state"] for outcome in found] == list(wanted.values())

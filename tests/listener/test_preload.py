@@ -1,4 +1,4 @@
-"""What is imported beside the task's work, and what becomes of that when the task forks."""
+"""What is imported while the task works, and what becomes of that when the task forks."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def python(folder: Path, code: str) -> str:
     return found.stdout
 
 
-def test_modules_are_imported_once_and_in_order_and_nobody_waits(tmp_path: Path) -> None:
+def test_modules_are_imported_once_and_in_order_and_without_waiting(tmp_path: Path) -> None:
     for name in ("slow_one", "slow_two"):
         (tmp_path / f"{name}.py").write_text(SLOW + f"print({name!r}, flush=True)\n")
-    told = python(
+    output = python(
         tmp_path,
         """
 import sys
@@ -50,12 +50,12 @@ print("slow_two" in sys.modules, flush=True)
 preload._thread.join()
 """,
     )
-    assert told.split() == ["False", "slow_one", "slow_two"]
+    assert output.split() == ["False", "slow_one", "slow_two"]
 
 
 def test_what_follows_the_imports_is_done_after_them_and_may_fail(tmp_path: Path) -> None:
     (tmp_path / "slow_one.py").write_text(SLOW)
-    told = python(
+    output = python(
         tmp_path,
         """
 import logging, sys
@@ -71,10 +71,10 @@ preload.preload("json", then=fail)
 preload._thread.join()
 """,
     )
-    assert told.splitlines()[0] == "True"
-    assert "again" not in told
-    assert "RuntimeError" in told
-    assert "private" not in told
+    assert output.splitlines()[0] == "True"
+    assert "again" not in output
+    assert "RuntimeError" in output
+    assert "private" not in output
 
 
 def test_a_thread_that_is_not_running_yet_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def fail_to_start(_thread: threading.Thread) -> None:
 
 def test_a_module_that_fails_fails_where_it_is_needed(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('private')")
-    told = python(
+    output = python(
         tmp_path,
         """
 import logging, sys
@@ -113,15 +113,15 @@ preload._thread.join()
 assert "json.tool" in sys.modules
 """,
     )
-    assert "broken cannot be imported: RuntimeError" in told
-    assert "private" not in told
+    assert "broken cannot be imported: RuntimeError" in output
+    assert "private" not in output
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_child_that_is_forked_meanwhile_can_import_the_same(tmp_path: Path) -> None:
-    """The child would wait for ever for a lock whose holder it does not have."""
+    """The child would never get a lock whose holder it does not have."""
     (tmp_path / "slow_one.py").write_text(SLOW)
-    told = python(
+    output = python(
         tmp_path,
         f"""
 import os, signal, time
@@ -138,5 +138,5 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """,
     )
-    assert told.split() == ["0"]
+    assert output.split() == ["0"]
     assert (tmp_path / "slow_one.ended").exists()

@@ -50,8 +50,8 @@ class Row:
     dead: int = 0
 
 
-def told(*faults: Fault, **options: Any) -> Callable[[ExitStack, str], dict[str, Any]]:
-    """A sandbox that was told to misbehave."""
+def misbehaving(*faults: Fault, **options: Any) -> Callable[[ExitStack, str], dict[str, Any]]:
+    """A sandbox that has faults."""
 
     def arrange(stack: ExitStack, token: str) -> dict[str, Any]:
         sandbox = stack.enter_context(Sandbox(token=token, **options))
@@ -76,12 +76,12 @@ def redirecting_elsewhere(status: int) -> Callable[[ExitStack, str], dict[str, A
     def arrange(stack: ExitStack, token: str) -> dict[str, Any]:
         elsewhere = stack.enter_context(RawServer(keep_answering()))
         fault = Fault(status=status, location=f"{elsewhere.url.replace('127.0.0.1', 'localhost')}/ingest")
-        return {**told(fault)(stack, token), "elsewhere": elsewhere}
+        return {**misbehaving(fault)(stack, token), "elsewhere": elsewhere}
 
     return arrange
 
 
-def with_a_certificate_of_nobody(stack: ExitStack, token: str) -> dict[str, Any]:
+def with_a_certificate_of_an_unknown_ca(stack: ExitStack, token: str) -> dict[str, Any]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return {"host": stack.enter_context(RawServer(keep_answering(), tls=context)).url}
@@ -119,30 +119,33 @@ def garbage_in_gzip(conversation: Conversation) -> None:
 ALL = {"accepted": STATEMENTS, "ready": 0}
 
 ROWS = [
-    Row("nothing fails", told(), **ALL),
+    Row("nothing fails", misbehaving(), **ALL),
     Row("connection refused", refusing_connections),
-    Row("reset before anything", told(Fault(reset="before"))),
-    Row("reset once, then well", told(Fault(reset="before", times=1)), **ALL),
+    Row("reset before anything", misbehaving(Fault(reset="before"))),
+    Row("reset once, then well", misbehaving(Fault(reset="before", times=1)), **ALL),
     Row("reset in the body", raw(reset_in_the_body)),
     Row("accepts and says nothing", raw(hang_after_reading)),
     Row("drips", raw(drip)),
-    Row("answers after the deadline", told(Fault(delay=3.0))),
+    Row("answers after the deadline", misbehaving(Fault(delay=3.0))),
     Row("redirects elsewhere with 301", redirecting_elsewhere(301)),
     Row("redirects elsewhere with 307", redirecting_elsewhere(307)),
-    Row("429 with seconds", told(Fault(status=429, retry_after="0.1", times=1), Fault(status=429, retry_after="60"))),
-    Row("429 with a date", told(Fault(status=429, retry_after="Wed, 01 Jan 2031 00:00:00 GMT"))),
-    Row("429 with nonsense, once", told(Fault(status=429, retry_after="soon", times=1)), **ALL),
-    Row("429 with a billion seconds", told(Fault(status=429, retry_after="1000000000"))),
-    Row("503 for ever", told(Fault(status=503))),
-    Row("413 above two queries", told(Fault(max_bytes=1300)), **ALL),
-    Row("400 for two of eight", told(Fault(refuse="poison")), accepted=STATEMENTS - 2, ready=0, dead=2),
-    Row("401", told(Fault(status=401))),
-    Row("404", told(Fault(status=404))),
-    Row("a page for people", told(Fault(status=200, content_type="text/html", body="<h1>Log in</h1>"))),
+    Row(
+        "429 with seconds",
+        misbehaving(Fault(status=429, retry_after="0.1", times=1), Fault(status=429, retry_after="60")),
+    ),
+    Row("429 with a date", misbehaving(Fault(status=429, retry_after="Wed, 01 Jan 2031 00:00:00 GMT"))),
+    Row("429 with nonsense, once", misbehaving(Fault(status=429, retry_after="soon", times=1)), **ALL),
+    Row("429 with a billion seconds", misbehaving(Fault(status=429, retry_after="1000000000"))),
+    Row("503 always", misbehaving(Fault(status=503))),
+    Row("413 above two queries", misbehaving(Fault(max_bytes=1300)), **ALL),
+    Row("400 for two of eight", misbehaving(Fault(refuse="poison")), accepted=STATEMENTS - 2, ready=0, dead=2),
+    Row("401", misbehaving(Fault(status=401))),
+    Row("404", misbehaving(Fault(status=404))),
+    Row("a page for people", misbehaving(Fault(status=200, content_type="text/html", body="<h1>Log in</h1>"))),
     Row("garbage instead of gzip", raw(garbage_in_gzip)),
-    Row("a name that nobody has", lambda _stack, _token: {"host": "https://ryft.invalid"}),
-    Row("a certificate of nobody", with_a_certificate_of_nobody),
-    Row("no TLS at all", lambda stack, token: {"host": told()(stack, token)["host"].replace("http:", "https:")}),
+    Row("a name that does not exist", lambda _stack, _token: {"host": "https://ryft.invalid"}),
+    Row("a certificate of an unknown CA", with_a_certificate_of_an_unknown_ca),
+    Row("no TLS at all", lambda stack, token: {"host": misbehaving()(stack, token)["host"].replace("http:", "https:")}),
     Row("a proxy that wants a login", behind_a_proxy(keep_answering(answer("407 Login", b"")))),
     Row("a proxy that hangs", behind_a_proxy(hang_after_reading)),
 ]
@@ -212,7 +215,7 @@ def test_a_server_that_was_found_dead_is_not_asked_by_the_next_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, sandbox: Sandbox
 ) -> None:
     """With the breaker open, the end of a task is a rename."""
-    row = Row("401", told(Fault(status=401)))
+    row = Row("401", misbehaving(Fault(status=401)))
     with connected(row, token, monkeypatch):
         run_task(count=1)
     monkeypatch.setenv(
@@ -230,7 +233,7 @@ def test_what_a_refused_token_kept_is_delivered_once_it_is_good_again(
     from airflow_provider_ryft.hooks.ryft import RyftIngestHook
     from airflow_provider_ryft.shipping.shipper import ship_outbox
 
-    row = Row("401, then 200", told(Fault(status=401, times=1)))
+    row = Row("401, then 200", misbehaving(Fault(status=401, times=1)))
     with connected(row, token, monkeypatch) as arranged:
         run_task()
         assert arranged["records"]() == []

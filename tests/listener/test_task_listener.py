@@ -99,7 +99,7 @@ def test_what_airflow_raises_in_the_middle_of_our_code_reaches_the_task(monkeypa
 
 
 def test_an_end_without_a_beginning_imports_and_does_nothing() -> None:
-    """The API server and the scheduler tell of tasks that ran elsewhere."""
+    """The API server and the scheduler report tasks that ran elsewhere."""
     code = """
 import sys
 from airflow_provider_ryft.listener.task_listener import TaskListener

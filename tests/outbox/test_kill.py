@@ -24,28 +24,28 @@ from support.outboxes import PLACES, ids_on_disk, line, on_disk
 
 TESTS = Path(__file__).parents[1]
 
-# Tells what it is about to do and what was acknowledged, in short lines that a pipe takes whole.
+# Prints what it is about to do and what was acknowledged, in short lines that a pipe takes whole.
 TASK = """
 import os, sys
 sys.path.insert(0, {tests!r})
 from support.outboxes import line
 from airflow_provider_ryft.outbox.outbox import Outbox
 {more}
-def tell(word, one=""):
+def say(word, one=""):
     os.write(1, f"{{word}} {{one}}\\n".encode())
 
 def statements(journal, count, name=os.getpid()):
     for number in range(count):
         one = f"{{name}}-{{number}}"
-        tell("begins", one)
+        say("begins", one)
         journal.record_start(one, line(one, interrupted=True))
-        tell("began", one)
-        tell("ends", one)
+        say("began", one)
+        say("ends", one)
         journal.record_end(one, line(one))
-        tell("ended", one)
+        say("ended", one)
 
 outbox = Outbox({path!r})
-tell("ready")
+say("ready")
 """
 
 APPENDS = TASK + "journal = outbox.open_journal()\nwhile True: statements(journal, 1_000_000)\n"
@@ -62,30 +62,30 @@ def connect():
 
 
 class Child:
-    """A process that runs a script until it is killed, and what it told: to a file, which never makes it wait."""
+    """A process that runs a script until it is killed, and what it said: to a file, which never makes it wait."""
 
     def __init__(self, script: str, path: Path, more: str = "") -> None:
         code = script.format(tests=str(TESTS), path=str(path), more=more)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as this does
         self.process = subprocess.Popen([sys.executable, "-c", code], stdout=self._output)
-        while not self.told() and self.process.poll() is None:
+        while not self.said() and self.process.poll() is None:
             time.sleep(0.005)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def told(self) -> list[tuple[str, str]]:
+    def said(self) -> list[tuple[str, str]]:
         output = os.pread(self._output.fileno(), os.fstat(self._output.fileno()).st_size, 0).decode()
-        return [(word, one) for word, _, one in (told.partition(" ") for told in output.splitlines())]
+        return [(word, one) for word, _, one in (text.partition(" ") for text in output.splitlines())]
 
     def those(self, word: str) -> set[str]:
-        return {one for said, one in self.told() if said == word}
+        return {one for found, one in self.said() if found == word}
 
 
 @pytest.fixture
 def connect(sandbox: Sandbox, token: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], IngestClient]:
-    monkeypatch.setenv("TOKEN_OF_TESTS", token)  # a command line is for everybody to read
+    monkeypatch.setenv("TOKEN_OF_TESTS", token)  # every user can read a command line
     return lambda: IngestClient(token, base_url=sandbox.url)
 
 
@@ -99,7 +99,7 @@ def killed(children: list[Child], within: float = 0.06) -> Iterator[Child]:
 
 
 def check(children: list[Child], sandbox: Sandbox, *, once: bool) -> None:
-    """Compare what arrived with what was told."""
+    """Compare what arrived with what the children said."""
     arrived = Counter(record["queryId"] for record in sandbox.records())
     failed = {record["queryId"] for record in sandbox.records() if record["queryState"] == "FAILED"}
     begins = set().union(*(child.those("begins") for child in children))
@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_while_it_appends(
 def test_a_process_that_is_killed_while_it_seals(
     tmp_path: Path, sandbox: Sandbox, connect: Callable[[], IngestClient]
 ) -> None:
-    """Sealing moves queries at one stroke: they are never in two files, and never in none."""
+    """Sealing moves queries atomically: they are never in two files, and never in none."""
     children = []
     for _ in range(5):
         started = [Child(SEALS, tmp_path / "outbox") for _ in range(4)]
@@ -146,7 +146,7 @@ def test_a_process_that_is_killed_while_it_seals(
 def test_a_process_that_is_killed_while_it_posts(
     tmp_path: Path, sandbox: Sandbox, connect: Callable[[], IngestClient]
 ) -> None:
-    """What was posted and not taken note of is posted again, with the same ids; nothing else happens twice."""
+    """What was posted and not recorded is posted again, with the same ids; nothing else happens twice."""
     more = CLIENT.format(url=sandbox.url)
     sandbox.faults.set(Fault(reset="stored", probability=0.2), Fault(delay=0.02, probability=0.3))
     children = []

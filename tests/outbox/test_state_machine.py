@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox import journal as journal_module
-from airflow_provider_ryft.outbox.claims import ClaimedSegment, SegmentClaims
+from airflow_provider_ryft.outbox.claims import SegmentClaims
+from airflow_provider_ryft.outbox.directory import ClaimedSegment
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.sandbox.faults import Fault
@@ -33,13 +34,13 @@ from support.outboxes import FailingDisk, Killed, ids, ids_on_disk, line
 
 POISON = "POISON"
 TOKEN = "t"
-FOR_EVER = 1e12
+WITHOUT_END = 1e12
 START = time.time()
 
 ANSWERS = {
     "accepts": [],
     "is overloaded": [Fault(status=503, retry_after="120")],
-    "wants to be left alone": [Fault(status=429, retry_after="1000000000")],
+    "asks for a long pause": [Fault(status=429, retry_after="1000000000")],
     "wants another token": [Fault(status=401)],
     "is not there": [Fault(status=404, body="<html>", content_type="text/html")],
     "takes little": [Fault(max_bytes=700)],
@@ -74,7 +75,7 @@ class Process:
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Tasks, senders, a person, a server that has bad days, and the grim reaper."""
+    """Tasks, senders, a user, a server that has bad days, and processes that are killed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +120,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def start_task(self) -> None:
         disk = FailingDisk()
-        outbox = Outbox(self.path, disk=disk, clock=self.clock, patience=0.0, max_age=FOR_EVER)
+        outbox = Outbox(self.path, disk=disk, clock=self.clock, patience=0.0, max_age=WITHOUT_END)
         self.processes.append(Process(disk, outbox, outbox.open_journal()))
 
     @rule(which=st.integers(0, 3), kill=perhaps_killed(3, odds=8))
@@ -301,12 +302,12 @@ class OutboxMachine(RuleBasedStateMachine):
         assert counters["accepted"] + self.uncounted + kept + evicted == len(self.ended) + self.interrupted
 
     def everything_arrives_in_the_end(self) -> None:
-        """The last process dies, the disk and the server recover, and somebody ships and looks at the dead letters."""
+        """The last process dies, the disk and the server recover, and a user ships and reads the dead letters."""
         exactly_once = self.counts_are_exact
         for process in list(self.processes):
             self.dies(process)
         self.sandbox.faults.set(Fault(refuse=POISON))
-        outbox = Outbox(self.path, clock=self.clock, max_age=FOR_EVER)
+        outbox = Outbox(self.path, clock=self.clock, max_age=WITHOUT_END)
         self.begun.add("good")  # a server that refuses all there is would not be believed
         journal = outbox.open_journal()
         journal.record_end("good", line("good"))
@@ -357,7 +358,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def dies(self, process: Process) -> None:
         process.disk.kill()
         self.processes.remove(process)
-        self.gone |= process.unsafe  # nobody can help who has neither disk nor life
+        self.gone |= process.unsafe  # with neither disk nor process they are lost
         self.counts_are_exact = False
 
     @contextmanager

@@ -9,7 +9,7 @@ from airflow_provider_ryft.instrumentation import instrumentor
 
 
 class Counting:
-    """A recorder that counts."""
+    """A processor that counts."""
 
     statements = 0
 

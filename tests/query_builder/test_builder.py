@@ -17,7 +17,6 @@ from airflow_provider_ryft.ingest.query import ErrorType, QueryState, QueryType
 from airflow_provider_ryft.query_builder.statement_text import WITHHELD
 from airflow_provider_ryft.query_builder.task_facts import TaskFacts
 from airflow_provider_ryft.query_builder.templates import SOURCE
-from airflow_provider_ryft.redaction import known_secrets
 from support.built_queries import NOON, Refused, connection, encoded, make_statement, query_builder
 from support.masker import SECRET
 
@@ -25,13 +24,13 @@ pytestmark = pytest.mark.usefixtures("mask_secret")
 
 
 @pytest.fixture
-def broken_masker(monkeypatch: pytest.MonkeyPatch) -> None:
+def broken_masker(replace_maskers: Callable[..., None]) -> None:
     """Break Airflow's masker."""
 
     def fail(_text: str) -> str:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(known_secrets.KnownSecrets, "masks", [fail])
+    replace_maskers(fail)
 
 
 def test_a_finished_statement() -> None:

@@ -70,7 +70,7 @@ def test_a_masker_that_fails_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("result", [RuntimeError(SECRET), None, "<redaction-failed>"])
-def test_what_is_not_a_masked_text_does_not_pass(monkeypatch: pytest.MonkeyPatch, result: object) -> None:
+def test_what_is_not_a_masked_text_does_not_pass(replace_maskers: Callable[..., None], result: object) -> None:
     """A masker that raises, or returns something else, has not masked."""
 
     def fail(_text: str) -> object:
@@ -78,7 +78,7 @@ def test_what_is_not_a_masked_text_does_not_pass(monkeypatch: pytest.MonkeyPatch
             raise result
         return result
 
-    monkeypatch.setattr(known_secrets.KnownSecrets, "masks", [fail])
+    replace_maskers(fail)
     with pytest.raises(MaskingError, match="masker"):
         redact("a")
 
@@ -123,9 +123,9 @@ def test_a_secret_with_a_quote_is_marked(mask_secret: Callable[[str], None]) -> 
     assert redact_prefix("select it's-secret', 'x'", 1_000) == ("select ***', 'x'", True, True)
 
 
-def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_is_bounded(replace_maskers: Callable[..., None]) -> None:
     """The masker is not asked about more of a text than its beginning."""
     asked: list[int] = []
-    monkeypatch.setattr(known_secrets.KnownSecrets, "masks", [lambda text: (asked.append(len(text)), text)[1]])
+    replace_maskers(lambda text: (asked.append(len(text)), text)[1])
     redact_prefix("x" * 50_000_000, 1_000)
     assert asked == [1_000 + MAX_SECRET_LENGTH]

@@ -97,6 +97,7 @@ class AirflowHome:
                 outcome: list[dict[str, Any]] = json.loads(line.removeprefix(OUTCOME))
                 return outcome
             self.output += line
+        self.close()
         raise AssertionError(f"the supervisor ended:\n{self.output[start:][-10_000:]}")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the listener's tests share: a recorder that remembers, and connections from the environment."""
+"""What the listener's tests share: a processor that keeps what it gets, and connections from the environment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_ryft.capture.statement import Statement
 
 
-class Remembering:
-    """A recorder that remembers what it was told, in order."""
+class RecordingProcessor:
+    """A processor that keeps what it is notified of, in order."""
 
     def __init__(self) -> None:
         self.began: list[Statement] = []
@@ -51,27 +51,33 @@ class Remembering:
         return [statement.text for statement in self.ended]
 
     @property
+    def outcomes(self) -> list[tuple[str, str | None, bool]]:
+        """Each statement's text, engine id, and whether it succeeded."""
+        assert len(self.began) == len(self.ended)
+        return [(statement.text, statement.engine_id, statement.error is None) for statement in self.ended]
+
+    @property
     def only(self) -> Statement:
         assert len(self.texts) == 1, self.texts
         return self.ended[0]
 
 
 @pytest.fixture
-def remembering() -> type[Remembering]:
-    """Return the class of the recorder."""
-    return Remembering
+def recording_processor() -> type[RecordingProcessor]:
+    """Return the class of the processor."""
+    return RecordingProcessor
 
 
 @pytest.fixture
-def recorder() -> Iterator[Remembering]:
+def processor() -> Iterator[RecordingProcessor]:
     """Observe this process as if it was a task's, and leave nothing behind."""
     from airflow_provider_ryft.instrumentation import instrumentor
 
-    remembering = Remembering()
+    recording = RecordingProcessor()
     instrumentor.install()
-    instrumentor.start(remembering)
+    instrumentor.start(recording)
     try:
-        yield remembering
+        yield recording
     finally:
         instrumentor.stop()
         instrumentor.uninstall()

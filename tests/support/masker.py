@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ryft.redaction.known_secrets import MASKER_MODULES
+from airflow_provider_ryft.redaction import known_secrets
 
 SECRET = "hunter2-hunter2"
 
 
 def maskers() -> list[Any]:
     """Return the maskers of this process, that of tasks first."""
-    return [sys.modules[name]._secrets_masker() for name in MASKER_MODULES if name in sys.modules]
+    return [sys.modules[name]._secrets_masker() for name in known_secrets.MASKER_MODULES if name in sys.modules]
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +35,14 @@ def mask_secret(secrets_stay_in_their_test: None) -> Callable[[str], None]:
 
     mask_secret(SECRET)
     return mask_secret
+
+
+@pytest.fixture
+def replace_maskers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], Any]], None]:
+    """Return what puts a function in the place of Airflow's maskers."""
+
+    def replace(mask: Callable[[str], Any]) -> None:
+        monkeypatch.setattr(known_secrets, "_last", None)
+        monkeypatch.setattr(known_secrets, "_masks", lambda _modules: [mask])
+
+    return replace

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,8 +15,11 @@ from typing import Any
 from airflow_provider_ryft.ingest.query import ErrorType, FailureInfo, Query
 from airflow_provider_ryft.outbox.dead_letters import DeadLetter
 from airflow_provider_ryft.outbox.filesystem import FileSystem
+from airflow_provider_ryft.outbox.journal import Journal
+from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.outbox.records import replay
 
+TESTS = Path(__file__).parents[1]
 PLACES = ("open", "ready", "claimed", "dead")
 
 
@@ -52,6 +57,38 @@ def on_disk(path: str | os.PathLike[str], *places: str) -> dict[str, list[bytes]
 def ids_on_disk(path: str | os.PathLike[str], *places: str) -> Counter[str]:
     """Count the ids that are in an outbox."""
     return Counter(one for lines in on_disk(path, *places).values() for one in ids(lines))
+
+
+def pending(journal: Journal) -> list[bytes]:
+    """Return the queries of a journal that ended and were neither settled nor sealed."""
+    return list(journal.pending_queries().values())
+
+
+def write(journal: Journal, *query_ids: str) -> None:
+    """Let statements start and end."""
+    for one in query_ids:
+        journal.record_start(one, line(one, interrupted=True))
+        journal.record_end(one, line(one))
+
+
+def leave(outbox: Outbox, *query_ids: str) -> None:
+    """Let a task keep queries."""
+    journal = outbox.open_journal()
+    write(journal, *query_ids)
+    assert journal.close_journal().kept == len(query_ids)
+
+
+def files(outbox: Outbox, place: str) -> list[Path]:
+    """Return the files that are in a folder of an outbox."""
+    return sorted(Path(outbox.path, place).glob("*"))
+
+
+def python(code: str, *args: str) -> str:
+    """Run a script in a process of its own, and return what it prints."""
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(TESTS)!r})\n{code}", *args]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Killed(BaseException):

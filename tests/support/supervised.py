@@ -30,8 +30,11 @@ DEFAULTS = {
 
 def supervisor_3() -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function that runs a task under Airflow 3's supervisor."""
-    import airflow.dag_processing.dagbag  # noqa: F401  # or each task would import it
+    # Each task would import these: for Airflow, and for the plugins of other providers.
+    import aiohttp  # noqa: F401
+    import airflow.dag_processing.dagbag  # noqa: F401
     import httpx
+    import requests  # noqa: F401
     from airflow.executors import workloads
     from airflow.executors.workloads import BundleInfo
     from airflow.sdk.api.client import Client
