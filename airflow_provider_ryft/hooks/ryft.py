@@ -115,10 +115,7 @@ def _judgement(answer: Response, base_url: str) -> tuple[bool, str]:
     kind = classify_status(answer.status)
     said = f" It says: {answer.message}" if answer.message else ""
     if answer.is_html and kind is not ResponseClass.MISCONFIGURED:
-        return False, (
-            f"{base_url} answered {answer.status} with a page for people, which an Ingest API does not: it may be the "
-            "login page of a proxy. Check the address and what is before it."
-        )
+        return False, explain(answer, base_url)
     if kind is ResponseClass.ACCEPTED:
         return True, f"{base_url} accepted the token."
     if kind is ResponseClass.REFUSED:

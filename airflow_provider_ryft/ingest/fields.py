@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from json.encoder import encode_basestring
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_ryft.exceptions import InvalidQueryError
 
@@ -106,34 +106,6 @@ class Field:
         return Field(self.path, self.check, required=self.required, absent=self.absent, write=write)
 
 
-class Record:
-    """A value that consists of fields, which are checked and normalised when it is made.
-
-    ``_path`` is where it is in the payload of a query; ``_keys`` has a field for each attribute, in the payload's
-    order.
-    """
-
-    __slots__ = ()
-
-    _path: ClassVar[str] = ""
-    _keys: ClassVar[Mapping[str, Field]] = {}
-
-    def __post_init__(self) -> None:
-        below = f"{self._path}." if self._path else ""
-        for attribute, field in self._keys.items():
-            given = getattr(self, attribute)
-            value = field.accept(given, below)
-            if value is not given:
-                object.__setattr__(self, attribute, value)
-
-    def to_payload(self) -> dict[str, Any]:
-        """Return the record as the API's own JSON object; what is absent is left out."""
-        return payload(self._keys, self._values())
-
-    def _values(self) -> dict[str, Any]:
-        return {attribute: getattr(self, attribute) for attribute in self._keys}
-
-
 def payload(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[str, Any]:
     """Return a JSON object of what is kept; what is absent is left out.
 
@@ -154,7 +126,7 @@ def payload(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[s
     return found
 
 
-def pieces(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[str, str]:
+def encoded_fields(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[str, str]:
     """Write each field that is there, by attribute: ``"queryId":"q-1"``.
 
     :param fields: by attribute, none of them in an object
@@ -171,7 +143,7 @@ def pieces(fields: Mapping[str, Field], values: Mapping[str, object]) -> dict[st
 # --- parts of error messages
 
 
-def near(name: str, names: Iterable[str]) -> str | None:
+def closest(name: str, names: Iterable[str]) -> str | None:
     """Return the name that was probably meant."""
     from difflib import get_close_matches  # as long as half of this module to import, and for errors only
 
@@ -185,12 +157,12 @@ _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlong = 40
 
 
-def show(value: object) -> str:
+def described(value: object) -> str:
     """Show a bad value in an error message: its type, and the beginning of what it is."""
-    return f"{type(value).__name__} {shown(value)}"
+    return f"{type(value).__name__} {abbreviated(value)}"
 
 
-def shown(value: object) -> str:
+def abbreviated(value: object) -> str:
     """Show the beginning of a bad value."""
     try:
         text = _SHORT.repr(value)
@@ -211,9 +183,8 @@ def _plain(value: object) -> object:
         return _time(value)
     if isinstance(value, tuple):
         return [item if type(item) is str else _plain(item) for item in value]
-    if isinstance(value, Record):
-        return value.to_payload()
-    return value
+    to_payload = getattr(value, "to_payload", None)  # of a record
+    return to_payload() if to_payload else value
 
 
 def _time(moment: datetime) -> str:
@@ -233,7 +204,7 @@ def _text(name: str, value: object) -> str:
     if type(value) is str and value.isascii():
         return value
     if not isinstance(value, str):
-        raise InvalidQueryError(name, f"must be text, not {show(value)}")
+        raise InvalidQueryError(name, f"must be text, not {described(value)}")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -244,7 +215,7 @@ def _text(name: str, value: object) -> str:
 def _identifier(name: str, value: object) -> str:
     text = _text(name, value)
     if not text.strip():
-        raise InvalidQueryError(name, f"must not be empty, got {show(value)}")
+        raise InvalidQueryError(name, f"must not be empty, got {described(value)}")
     return text
 
 
@@ -258,22 +229,22 @@ def _one_of(kind: type[AnyEnum]) -> Callable[[str, object], AnyEnum]:
             except ValueError:
                 pass
         allowed = [member.value for member in kind]
-        meant = near(value.upper(), allowed) if isinstance(value, str) else None
+        meant = closest(value.upper(), allowed) if isinstance(value, str) else None
         hint = f" (did you mean {meant}?)" if meant else ""
-        raise InvalidQueryError(name, f"must be one of {', '.join(allowed)}, not {show(value)}{hint}")
+        raise InvalidQueryError(name, f"must be one of {', '.join(allowed)}, not {described(value)}{hint}")
 
     return check
 
 
 def _number(name: str, value: object) -> Number:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidQueryError(name, f"must be a number, not {show(value)}")
+        raise InvalidQueryError(name, f"must be a number, not {described(value)}")
     try:
         finite = math.isfinite(value)
     except OverflowError:  # an int beyond what a JSON reader's double can hold
         finite = False
     if not finite:
-        raise InvalidQueryError(name, f"must be a finite number, not {show(value)}")
+        raise InvalidQueryError(name, f"must be a finite number, not {described(value)}")
     return value
 
 
@@ -282,7 +253,7 @@ def _duration(name: str, value: object) -> Number:
         return value
     number = _number(name, value)
     if number < 0:
-        raise InvalidQueryError(name, f"must be a number of milliseconds, 0 or more, not {show(value)}")
+        raise InvalidQueryError(name, f"must be a number of milliseconds, 0 or more, not {described(value)}")
     return number
 
 
@@ -303,19 +274,19 @@ def instant(name: str, value: object) -> datetime:
     """
     moment = _parse(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
-        raise InvalidQueryError(name, f"must be {_TIMES}, not {show(value)}")
+        raise InvalidQueryError(name, f"must be {_TIMES}, not {described(value)}")
     try:
         is_aware = moment.utcoffset() is not None
     except ValueError:  # of pandas' NaT, which is a datetime, too
-        raise InvalidQueryError(name, f"must be {_TIMES}, not {show(value)}") from None
+        raise InvalidQueryError(name, f"must be {_TIMES}, not {described(value)}") from None
     if not is_aware:
-        raise InvalidQueryError(name, f"has no time zone ({show(value)}); allowed: {_TIMES}")
+        raise InvalidQueryError(name, f"has no time zone ({described(value)}); allowed: {_TIMES}")
     if type(moment) is datetime and moment.tzinfo is timezone.utc:
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
     try:
         utc = moment.astimezone(timezone.utc)
     except OverflowError:
-        raise InvalidQueryError(name, f"is outside the years 1 to 9999 in UTC: {show(value)}") from None
+        raise InvalidQueryError(name, f"is outside the years 1 to 9999 in UTC: {described(value)}") from None
     milliseconds = utc.microsecond // 1000 * 1000
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, milliseconds, tzinfo=timezone.utc)
 
@@ -344,7 +315,7 @@ def _parse(text: str) -> datetime | None:
 
 def _tags(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
-        raise InvalidQueryError(name, f"must be a list of texts, not {show(value)}")
+        raise InvalidQueryError(name, f"must be a list of texts, not {described(value)}")
     if set(map(type, value)) == {str} and "".join(value).isascii():  # most tags are
         return tuple(value)
     return tuple(_text(f"{name}[{position}]", tag) for position, tag in enumerate(value))

@@ -22,10 +22,9 @@ from airflow_provider_ryft.ingest.fields import (
     Number,
     QueryState,
     QueryType,
-    Record,
-    near,
-    show,
-    shown,
+    abbreviated,
+    closest,
+    described,
     write,
 )
 
@@ -34,10 +33,25 @@ __all__ = ["ErrorType", "FailureInfo", "Query", "QueryContext", "QueryState", "Q
 AnyRecord = TypeVar("AnyRecord", bound="_Record")
 
 
-class _Record(Record):
-    """A record that can be read from the API's own JSON."""
+class _Record:
+    """A value that consists of fields, which are checked and normalised when it is made.
+
+    ``_path`` is where it is in the payload of a query; ``_keys`` has a field for each attribute, in the order of the
+    payload.
+    """
 
     __slots__ = ()
+
+    _path: ClassVar[str] = ""
+    _keys: ClassVar[Mapping[str, Field]] = {}
+
+    def __post_init__(self) -> None:
+        below = f"{self._path}." if self._path else ""
+        for attribute, key in self._keys.items():
+            given = getattr(self, attribute)
+            value = key.accept(given, below)
+            if value is not given:
+                object.__setattr__(self, attribute, value)
 
     @classmethod
     def from_payload(cls: type[AnyRecord], payload: Mapping[str, Any]) -> AnyRecord:
@@ -53,17 +67,24 @@ class _Record(Record):
                 raise InvalidQueryError(_join(cls._path, key.path), "is required, and missing")
         return cls(**values)
 
+    def to_payload(self) -> dict[str, Any]:
+        """Return the record as the API's own JSON object; what is absent is left out."""
+        return fields.payload(self._keys, self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {attribute: getattr(self, attribute) for attribute in self._keys}
+
 
 def _leaves(path: str, payload: object, known: Iterable[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each known key of a payload with its value; refuse what is unknown."""
     if not isinstance(payload, Mapping):
-        raise InvalidQueryError(_join(path, prefix), f"must be a JSON object, not {show(payload)}")
+        raise InvalidQueryError(_join(path, prefix), f"must be a JSON object, not {described(payload)}")
     below = f"{prefix}." if prefix else ""
     allowed = {key[len(below) :].split(".")[0] for key in known if key.startswith(below)}
     for name, value in payload.items():
         if name not in allowed:
             is_short = isinstance(name, str) and name.isidentifier() and len(name) <= MAX_SHOWN_LENGTH
-            given = name if is_short else shown(name)
+            given = name if is_short else abbreviated(name)
             raise InvalidQueryError(_join(path, below + given), _unknown(given, allowed))
         key = f"{below}{name}"
         if value is None:
@@ -81,7 +102,7 @@ def _join(path: str, key: str) -> str:
 def _unknown(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     by_letters = {_letters(known): known for known in names}
-    meant = near(_letters(name), by_letters)
+    meant = closest(_letters(name), by_letters)
     if meant is not None:
         return f"unknown field; did you mean {by_letters[meant]}?"
     return f"unknown field; allowed: {', '.join(names)}"
@@ -205,6 +226,6 @@ class Query(_Record):
     def encode(self) -> bytes:
         """Return the payload as one line of UTF-8 JSON; it is encoded only once."""
         if self._line is None:
-            pieces = fields.pieces(self._keys, self._values())
-            object.__setattr__(self, "_line", f"{{{','.join(pieces.values())}}}".encode())
+            encoded = fields.encoded_fields(self._keys, self._values())
+            object.__setattr__(self, "_line", f"{{{','.join(encoded.values())}}}".encode())
         return self._line  # type: ignore[return-value]  # set just above

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_ryft.ingest.fields import QUERY, Field, Number, QueryState, pieces
+from airflow_provider_ryft.ingest.fields import QUERY, Field, Number, QueryState, encoded_fields
 
 _GAPS = ("query_id", "query", "timestamp", "duration_ms")
 
@@ -25,7 +25,7 @@ class QueryTemplate:
     :raises InvalidQueryError: for a value that the API would not take
     """
 
-    __slots__ = ("_form",)
+    __slots__ = ("_format",)
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class QueryTemplate:
             "failure_info": failure_info,
         }
         kept = {attribute: field.accept(alike[attribute]) for attribute, field in QUERY.items()}
-        form = {attribute: piece.replace("%", "%%") for attribute, piece in pieces(QUERY, kept).items()}
-        form.update((attribute, f'"{QUERY[attribute].path}":%s') for attribute in _GAPS)
-        self._form = f"{{{','.join(form.values())}}}"
+        encoded = {attribute: piece.replace("%", "%%") for attribute, piece in encoded_fields(QUERY, kept).items()}
+        encoded.update((attribute, f'"{QUERY[attribute].path}":%s') for attribute in _GAPS)
+        self._format = f"{{{','.join(encoded.values())}}}"
 
     def encode(self, query_id: str, query: str, timestamp: str, duration_ms: Number) -> bytes:
         """Return one query as :meth:`Query.encode` would.
@@ -59,27 +59,27 @@ class QueryTemplate:
         :param duration_ms: as it is
         :raises InvalidQueryError: for a duration that the API would not take
         """
-        return (self._form % (query_id, query, timestamp, _written(_DURATION, duration_ms))).encode()
+        return (self._format % (query_id, query, timestamp, _encoded(_DURATION, duration_ms))).encode()
 
 
 def json_id(query_id: str) -> str:
     """Check and write the id of a query."""
-    return _written(_ID, query_id)
+    return _encoded(_ID, query_id)
 
 
 def json_text(query: str) -> str:
     """Check and write the text of a query."""
-    return _written(_TEXT, query)
+    return _encoded(_TEXT, query)
 
 
 def json_time(timestamp: datetime) -> str:
     """Check and write when a query started."""
     if type(timestamp) is datetime and timestamp.tzinfo is timezone.utc:
         return _TIME.write(timestamp)  # most are in UTC, and what is less than a millisecond is not written anyway
-    return _written(_TIME, timestamp)
+    return _encoded(_TIME, timestamp)
 
 
-def _written(field: Field, value: object) -> str:
+def _encoded(field: Field, value: object) -> str:
     return field.write(field.check(field.path, value))
 
 

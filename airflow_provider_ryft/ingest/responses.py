@@ -76,10 +76,10 @@ def classify_status(status: int) -> ResponseClass:
 
 
 def explain(answer: Response, base_url: str) -> str:
-    """Say in a sentence or two what an answer of the class *misconfigured* means and what to do about it."""
+    """Say in a sentence or two what an answer of something else than an Ingest API means and what to do about it."""
     status = answer.status
     said = f" It says: {answer.message}" if answer.message else ""
-    if classify_status(status) is ResponseClass.ACCEPTED:
+    if answer.is_html and classify_status(status) is not ResponseClass.MISCONFIGURED:
         return (
             f"{base_url} answered {status} with a page for people, which an Ingest API does not: it may be the login "
             "page of a proxy. Check the address and what is before it."
