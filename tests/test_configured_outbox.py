@@ -99,112 +99,122 @@ def texts(sandbox: Sandbox) -> list[str]:
 
 
 @pytest.mark.usefixtures("connected")
-class TestATask:
-    def test_what_it_delivers_leaves_nothing_anywhere(self, run: Run, url: str, folder: Path, sandbox: Sandbox) -> None:
-        run("SELECT 1")
-        assert texts(sandbox) == ["SELECT 1"]
-        assert stored(url) == []
-        assert not ids_on_disk(folder)
+def test_what_a_task_delivers_leaves_nothing_anywhere(run: Run, url: str, folder: Path, sandbox: Sandbox) -> None:
+    run("SELECT 1")
+    assert texts(sandbox) == ["SELECT 1"]
+    assert stored(url) == []
+    assert not ids_on_disk(folder)
 
-    def test_what_it_cannot_deliver_is_in_the_store_and_sent_from_there(
-        self,
-        run: Run,
-        url: str,
-        folder: Path,
-        sandbox: Sandbox,
-        token: str,
-        caplog: pytest.LogCaptureFixture,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        sandbox.faults.set(OVERLOADED)
-        run("SELECT 1", "SELECT 2")
-        run("SELECT 3")
-        assert len(stored(url)) == 2
-        assert not any(token.encode() in data for data in stored(url))
-        assert not ids_on_disk(folder)
-        assert f"0 reported, 2 kept in {url} to be sent later" in caplog.text
-        sandbox.faults.set()
-        assert main(["outbox", "ship", "--force"]) == 0
-        assert "3 queries accepted, 0 refused, 0 left" in capsys.readouterr().out
-        assert texts(sandbox) == ["SELECT 1", "SELECT 2", "SELECT 3"]
-        assert stored(url) == []
 
-    def test_with_delivery_to_the_outbox_it_puts_all_there_and_asks_no_server(
-        self, run: Run, url: str, folder: Path, sandbox: Sandbox
-    ) -> None:
-        run("SELECT 1", delivery="outbox")
-        assert len(stored(url)) == 1
-        assert not ids_on_disk(folder)
-        assert not sandbox.requests
+@pytest.mark.usefixtures("connected")
+def test_what_a_task_cannot_deliver_is_in_the_store_and_sent_from_there(
+    run: Run,
+    url: str,
+    folder: Path,
+    sandbox: Sandbox,
+    token: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.INFO, "airflow_provider_ryft")
+    sandbox.faults.set(OVERLOADED)
+    run("SELECT 1", "SELECT 2")
+    run("SELECT 3")
+    assert len(stored(url)) == 2
+    assert not any(token.encode() in data for data in stored(url))
+    assert not ids_on_disk(folder)
+    assert f"0 reported, 2 kept in {url} to be sent later" in caplog.text
+    sandbox.faults.set()
+    assert main(["outbox", "ship", "--force"]) == 0
+    assert "3 queries accepted, 0 refused, 0 left" in capsys.readouterr().out
+    assert texts(sandbox) == ["SELECT 1", "SELECT 2", "SELECT 3"]
+    assert stored(url) == []
 
-    def test_a_server_that_hangs_leaves_time_for_the_store(
-        self, run: Run, url: str, folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The store is connected to while the server is waited for, because that too takes time."""
-        monkeypatch.setattr(delivery, "_SLOW", 0.0)
-        connected_by = []
-        connect = configured_outbox._object_storage_path
 
-        def connecting(url: str) -> Any:
-            connected_by.append(threading.current_thread().name)
-            return connect(url)
+@pytest.mark.usefixtures("connected")
+def test_with_delivery_to_the_outbox_a_task_puts_all_there_and_asks_no_server(
+    run: Run, url: str, folder: Path, sandbox: Sandbox
+) -> None:
+    run("SELECT 1", delivery="outbox")
+    assert len(stored(url)) == 1
+    assert not ids_on_disk(folder)
+    assert not sandbox.requests
 
-        monkeypatch.setattr(configured_outbox, "_object_storage_path", connecting)
-        sandbox.faults.set(Fault(hang=True))
-        run("SELECT 1", delivery_timeout=8.0)
-        assert len(stored(url)) == 1
-        assert not ids_on_disk(folder)
-        assert len(connected_by) == 1
-        assert connected_by != ["ryft-delivery"]
 
-    def test_a_store_that_hangs_is_waited_for_only_so_long(
-        self, run: Run, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """What is on disk then is found by the next task, if the thread that is left behind does not get there."""
-        caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        released = threading.Event()
-        connect = configured_outbox._object_storage_path
-        monkeypatch.setattr(configured_outbox, "_object_storage_path", lambda url: released.wait() and connect(url))
-        run("SELECT 1", delivery="outbox", delivery_timeout=0.2)
-        assert f"1 kept in {folder} to be sent later (time was up)" in caplog.text
-        assert ids_on_disk(folder, "open").total() == 1
-        released.set()
-        for thread in threading.enumerate():
-            if thread.name == "ryft-delivery":
-                thread.join()
-        assert len(stored(url)) == 1
+@pytest.mark.usefixtures("connected")
+def test_a_server_that_hangs_leaves_time_for_the_store(
+    run: Run, url: str, folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is connected to while the server is waited for, because that too takes time."""
+    monkeypatch.setattr(delivery, "_SLOW", 0.0)
+    connected_by = []
+    connect = configured_outbox._object_storage_path
 
-    def test_a_store_that_is_not_there_keeps_it_on_disk(
-        self, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.INFO, "airflow_provider_ryft")
-        monkeypatch.setattr(
-            configured_outbox, "_object_storage_path", lambda _url: ObjectStoragePath("no-such-thing://x/y")
-        )
-        run("SELECT 1", delivery="outbox")
-        assert f"1 kept in {folder} to be sent later" in caplog.text
-        assert ids_on_disk(folder, "ready").total() == 1
+    def connecting(url: str) -> Any:
+        connected_by.append(threading.current_thread().name)
+        return connect(url)
 
-    def test_it_is_not_taken_for_data_of_the_task(
-        self, run: Run, url: str, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
-    ) -> None:
-        """Airflow notes the files that a task writes through its paths, as the task's outputs."""
-        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+    monkeypatch.setattr(configured_outbox, "_object_storage_path", connecting)
+    sandbox.faults.set(Fault(hang=True))
+    run("SELECT 1", delivery_timeout=8.0)
+    assert len(stored(url)) == 1
+    assert not ids_on_disk(folder)
+    assert len(connected_by) == 1
+    assert connected_by != ["ryft-delivery"]
 
-        noted = []
-        collector = type(get_hook_lineage_collector())
-        for name in ("add_input_asset", "add_output_asset", "add_input_dataset", "add_output_dataset"):
-            if hasattr(collector, name):
-                monkeypatch.setattr(collector, name, lambda *_a, **options: noted.append(options.get("uri")))
-        sandbox.faults.set(OVERLOADED)
-        run("SELECT 1")
-        sandbox.faults.set()
-        assert main(["outbox", "ship", "--force"]) == 0
-        assert not any("bucket" in str(uri) for uri in noted)
-        with ObjectStoragePath(f"{url}-of-the-task").open("wb") as file:
-            file.write(b"1")
-        assert any("bucket" in str(uri) for uri in noted)
+
+@pytest.mark.usefixtures("connected")
+def test_a_store_that_hangs_is_waited_for_only_so_long(
+    run: Run, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is on disk then is found by the next task, if the thread that is left behind does not get there."""
+    caplog.set_level(logging.INFO, "airflow_provider_ryft")
+    released = threading.Event()
+    connect = configured_outbox._object_storage_path
+    monkeypatch.setattr(configured_outbox, "_object_storage_path", lambda url: released.wait() and connect(url))
+    run("SELECT 1", delivery="outbox", delivery_timeout=0.2)
+    assert f"1 kept in {folder} to be sent later (time was up)" in caplog.text
+    assert ids_on_disk(folder, "open").total() == 1
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name == "ryft-delivery":
+            thread.join()
+    assert len(stored(url)) == 1
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_store_that_is_not_there_keeps_it_on_disk(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "airflow_provider_ryft")
+    monkeypatch.setattr(
+        configured_outbox, "_object_storage_path", lambda _url: ObjectStoragePath("no-such-thing://x/y")
+    )
+    run("SELECT 1", delivery="outbox")
+    assert f"1 kept in {folder} to be sent later" in caplog.text
+    assert ids_on_disk(folder, "ready").total() == 1
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_store_is_not_taken_for_data_of_the_task(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    """Airflow notes the files that a task writes through its paths, as the task's outputs."""
+    from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+    noted = []
+    collector = type(get_hook_lineage_collector())
+    for name in ("add_input_asset", "add_output_asset", "add_input_dataset", "add_output_dataset"):
+        if hasattr(collector, name):
+            monkeypatch.setattr(collector, name, lambda *_a, **options: noted.append(options.get("uri")))
+    sandbox.faults.set(OVERLOADED)
+    run("SELECT 1")
+    sandbox.faults.set()
+    assert main(["outbox", "ship", "--force"]) == 0
+    assert not any("bucket" in str(uri) for uri in noted)
+    with ObjectStoragePath(f"{url}-of-the-task").open("wb") as file:
+        file.write(b"1")
+    assert any("bucket" in str(uri) for uri in noted)
 
 
 def test_without_a_connection_a_task_with_a_store_keeps_everything(run: Run, url: str) -> None:
@@ -213,60 +223,71 @@ def test_without_a_connection_a_task_with_a_store_keeps_everything(run: Run, url
     assert len(stored(url)) == 1
 
 
-@pytest.mark.usefixtures("connected")
-class TestCommands:
-    @pytest.fixture(autouse=True)
-    def filled(self, run: Run) -> None:
-        run("SELECT 1", "SELECT 2", delivery="outbox")
+@pytest.fixture
+def filled(connected: None, run: Run) -> None:
+    run("SELECT 1", "SELECT 2", delivery="outbox")
 
-    def listed(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-        capsys.readouterr()
-        assert main(["outbox", "list", "--output", "json", *arguments]) == 0
-        found: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return found
 
-    def test_list(self, url: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert self.listed(capsys)["ready"]["queries"] == 2
-        assert self.listed(capsys, "--path", url)["path"] == url
-        assert self.listed(capsys, "--path", str(folder))["ready"]["queries"] == 0
-        assert main(["outbox", "list"]) == 0
-        assert "is on the disks of their machines" in capsys.readouterr().out
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["outbox", "list", "--output", "json", *arguments]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
 
-    def test_what_is_refused_is_kept_there_and_can_be_sent_again_or_removed(
-        self, url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        sandbox.faults.set(Fault(refuse="SELECT 2"))
-        assert main(["outbox", "ship", "--path", url]) == 0
-        assert main(["outbox", "dead", "--path", url]) == 0
-        assert "SELECT 2" in capsys.readouterr().out
-        assert (len(stored(url)), len(stored(url, "dead"))) == (0, 1)
-        assert main(["outbox", "retry-dead", "--path", url]) == 0
-        assert (len(stored(url)), len(stored(url, "dead"))) == (1, 0)
-        assert main(["outbox", "purge", "ready", "--path", url, "--yes"]) == 0
-        assert stored(url) == []
-        assert texts(sandbox) == ["SELECT 1"]
 
-    def test_check_tries_the_store(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        main(["check", "--output", "json"])
-        (found,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["check"] == "outbox writable"]
-        assert found["ok"] is True
-        assert found["detail"].startswith(f"{url}: 2 queries wait")
+@pytest.mark.usefixtures("filled")
+def test_list_shows_the_store(url: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert listed(capsys)["ready"]["queries"] == 2
+    assert listed(capsys, "--path", url)["path"] == url
+    assert listed(capsys, "--path", str(folder))["ready"]["queries"] == 0
+    assert main(["outbox", "list"]) == 0
+    assert "is on the disks of their machines" in capsys.readouterr().out
 
-    def test_check_says_what_is_wrong_with_it(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["check", "--path", "no-such-thing://bucket/ryft", "--output", "json"]) == 1
-        (found,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["check"] == "outbox writable"]
-        assert found["ok"] is False
-        assert "Ryft's outbox no-such-thing://bucket/ryft can't be used" in found["detail"]
 
-    def test_the_operator_sends_what_is_there(self, sandbox: Sandbox) -> None:
-        operator = RyftShipOutboxOperator(task_id="ship")
-        assert operator.execute({}) == {"accepted": 2, "refused": 0, "left": 0}  # type: ignore[typeddict-item]
-        assert texts(sandbox) == ["SELECT 1", "SELECT 2"]
+@pytest.mark.usefixtures("filled")
+def test_what_is_refused_is_kept_there_and_can_be_sent_again_or_removed(
+    url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.faults.set(Fault(refuse="SELECT 2"))
+    assert main(["outbox", "ship", "--path", url]) == 0
+    assert main(["outbox", "dead", "--path", url]) == 0
+    assert "SELECT 2" in capsys.readouterr().out
+    assert (len(stored(url)), len(stored(url, "dead"))) == (0, 1)
+    assert main(["outbox", "retry-dead", "--path", url]) == 0
+    assert (len(stored(url)), len(stored(url, "dead"))) == (1, 0)
+    assert main(["outbox", "purge", "ready", "--path", url, "--yes"]) == 0
+    assert stored(url) == []
+    assert texts(sandbox) == ["SELECT 1"]
 
-    def test_the_operator_fails_when_the_server_does_not_take_it(self, url: str, sandbox: Sandbox) -> None:
-        sandbox.faults.set(Fault(status=401))
-        with pytest.raises(DeliveryError, match=f"2 queries are left in {url}"):
-            RyftShipOutboxOperator(task_id="ship", path=url).execute({})  # type: ignore[typeddict-item]
+
+@pytest.mark.usefixtures("filled")
+def test_check_tries_the_store(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--output", "json"])
+    (found,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["check"] == "outbox writable"]
+    assert found["ok"] is True
+    assert found["detail"].startswith(f"{url}: 2 queries wait")
+
+
+@pytest.mark.usefixtures("filled")
+def test_check_says_what_is_wrong_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--path", "no-such-thing://bucket/ryft", "--output", "json"]) == 1
+    (found,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["check"] == "outbox writable"]
+    assert found["ok"] is False
+    assert "Ryft's outbox no-such-thing://bucket/ryft can't be used" in found["detail"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_operator_sends_what_is_there(sandbox: Sandbox) -> None:
+    operator = RyftShipOutboxOperator(task_id="ship")
+    assert operator.execute({}) == {"accepted": 2, "refused": 0, "left": 0}  # type: ignore[typeddict-item]
+    assert texts(sandbox) == ["SELECT 1", "SELECT 2"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_operator_fails_when_the_server_does_not_take_it(url: str, sandbox: Sandbox) -> None:
+    sandbox.faults.set(Fault(status=401))
+    with pytest.raises(DeliveryError, match=f"2 queries are left in {url}"):
+        RyftShipOutboxOperator(task_id="ship", path=url).execute({})  # type: ignore[typeddict-item]
 
 
 def test_which_outbox_it_is(folder: Path, tmp_path: Path) -> None:

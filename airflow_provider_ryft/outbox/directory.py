@@ -50,9 +50,9 @@ class SegmentStorage(ABC):
         self.path = path
         self.disk_problem = ""  # what is wrong, in a few sentences; empty if nothing is
 
-    @abstractmethod
     def exists(self) -> bool:
-        """Return whether there is an outbox to read."""
+        """Return whether there is an outbox to read; in a store, one that is not there is an empty one."""
+        return True
 
     @abstractmethod
     def list_names(self, folder: str) -> list[str]:

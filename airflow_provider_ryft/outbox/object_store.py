@@ -39,10 +39,6 @@ class ObjectStore(SegmentStorage):
             if self._root is None:
                 self._root = self._connect()
 
-    def exists(self) -> bool:
-        """Return true: an outbox that is not there is an empty one."""
-        return True
-
     def list_names(self, folder: str) -> list[str]:
         """Return the names of all objects below a folder, sorted."""
         try:

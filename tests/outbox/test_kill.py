@@ -185,10 +185,10 @@ def test_a_sender_that_is_killed_in_the_middle_of_its_request(
 FARM = (
     TASK
     + """
-from airflow_provider_ryft.ingest import client
+from airflow_provider_ryft.ingest import push
 from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
 from tenacity import wait_random
-client._jitter = wait_random(0, 0.02)
+push._jitter = wait_random(0, 0.02)
 outbox = Outbox({path!r}, breaker_policy=BreakerPolicy(first_pause=0.01, max_pause=0.1, probe_timeout=1.0))
 """
 )

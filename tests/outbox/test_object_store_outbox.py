@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from tenacity import wait_none
 from airflow_provider_ryft.exceptions import ServerUnavailableError
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox.dead_letters import DeadLetter
-from airflow_provider_ryft.outbox.journal import MAX_QUERIES, Journal
+from airflow_provider_ryft.outbox.journal import MAX_QUERIES
 from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 from airflow_provider_ryft.outbox.outbox import Outbox
 from airflow_provider_ryft.outbox.records import replay
@@ -26,11 +26,10 @@ from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
 from airflow_provider_ryft.shipping.shipper import flush_journal, keep_journal, ship_outbox
 from support.outboxes import ids, ids_on_disk, line
+from support.shipments import OVERLOADED, Connect, forbidden, journal_of, received
 
-OVERLOADED = Fault(status=503, retry_after="60")
 ROOT = "/bucket/ryft"
 URL = "memory://bucket/ryft"
-Connect = Callable[[], IngestClient]
 
 
 class RecordingStore(MemoryFileSystem):
@@ -121,24 +120,8 @@ def of(fs: RecordingStore, local: Outbox, **options: Any) -> ObjectStoreOutbox:
     return ObjectStoreOutbox(URL, lambda: SimpleNamespace(fs=fs, path=ROOT), local=local, **options)
 
 
-def forbidden() -> IngestClient:
-    raise AssertionError("no server was to be asked")
-
-
-def journal_of(local: Outbox, *query_ids: str) -> Journal:
-    journal = local.open_journal()
-    for one in query_ids:
-        journal.record_start(one, line(one, interrupted=True))
-        journal.record_end(one, line(one))
-    return journal
-
-
 def leave(local: Outbox, store: ObjectStoreOutbox, *query_ids: str) -> None:
     assert keep_journal(journal_of(local, *query_ids), store, deadline=5).stored == len(query_ids)
-
-
-def received(sandbox: Sandbox) -> list[str]:
-    return [record["queryId"] for record in sandbox.records()]
 
 
 def test_what_the_server_takes_is_never_in_the_store(
