@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 
 from airflow_provider_ryft.exceptions import ConfigurationError, InvalidQueryError
-from airflow_provider_ryft.ingest.batches import BatchLimits
 from airflow_provider_ryft.ingest.endpoint import SecretStr
-from airflow_provider_ryft.ingest.push import Push
+from airflow_provider_ryft.ingest.push import BatchLimits, Push
 from airflow_provider_ryft.ingest.query import Query
 from airflow_provider_ryft.ingest.responses import Response
 from airflow_provider_ryft.ingest.transport import Transport

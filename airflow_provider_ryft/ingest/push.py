@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, ServerUnavailableError
-from airflow_provider_ryft.ingest.batches import BatchLimits, batches
 from airflow_provider_ryft.ingest.network_errors import NoResponseError
 from airflow_provider_ryft.ingest.responses import Response, ResponseClass, classify_status, explain
 from airflow_provider_ryft.ingest.transport import Transport
@@ -19,6 +20,47 @@ from airflow_provider_ryft.results import PushResult, RefusedQuery
 
 # How many queries from all over a batch must be refused alike before it is believed that all of them would be.
 BISECTION_SAMPLE = 16
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class BatchLimits:
+    """How much goes into one request, and what is known of the server; a client keeps it from one push to the next.
+
+    :param deadline: seconds for one batch, with its retries, halves and waits
+    :param max_count: queries in one request
+    :param max_bytes: bytes of one request's body; lowered when the server finds one too large
+    :param has_accepted: whether the server ever accepted anything, so that it is right about what it refuses
+    """
+
+    deadline: float
+    max_count: int
+    max_bytes: int
+    has_accepted: bool = False
+
+    def allow(self, count: int, size: int) -> bool:
+        """Return whether so many queries and bytes may be in one request."""
+        return count <= self.max_count and size <= self.max_bytes
+
+    def batches(self, items: Iterable[Item], length: Callable[[Item], int]) -> Iterator[list[Item]]:
+        """Group items by requests; what is too long for any request goes alone.
+
+        The limits hold as they are at each item, because the server may lower that of bytes meanwhile.
+
+        :param length: returns the bytes of an item's query
+        """
+        batch: list[Item] = []
+        size = 1
+        for item in items:
+            added = length(item) + 1
+            if batch and not self.allow(len(batch) + 1, size + added):
+                yield batch
+                batch, size = [], 1
+            batch.append(item)
+            size += added
+        if batch:
+            yield batch
 
 
 class Push:
@@ -40,7 +82,7 @@ class Push:
     def run(self, lines: Iterable[bytes]) -> PushResult:
         """Push all of it."""
         try:
-            for batch in batches(lines, self._limits, len):
+            for batch in self._limits.batches(lines, len):
                 self._ends = time.monotonic() + self._limits.deadline if self._overall is None else self._overall
                 self._deliver(batch)
         finally:
@@ -112,51 +154,39 @@ class Push:
     def _final_answer(self, body: bytes) -> Response:
         """Post a body, again and again while the answer is *later*, until the deadline."""
         retrying = Retrying(
-            retry=retry_if_exception_type(RetryLater),
+            retry=retry_if_exception_type(ServerUnavailableError),
             wait=_wait,
-            stop=self._would_end_too_late,
+            stop=lambda state: time.monotonic() + state.upcoming_sleep >= self._ends,
             before_sleep=self._count_retry,
             reraise=True,
         )
-        try:
-            return retrying(self._attempt, body)
-        except RetryLater as later:
-            raise ServerUnavailableError(
-                f"{self._transport.base_url} could not take the queries in time: {later}. They are good; push them "
-                "later.",
-                self._result,
-                status=later.status,
-                retry_after=later.retry_after,
-            ) from None
+        return retrying(self._attempt, body)
 
     def _attempt(self, body: bytes) -> Response:
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise RetryLater("the deadline passed before they could be sent")
+            raise self._unavailable("the deadline passed before they could be sent")
         self._result.requests += 1
         self._result.bytes += len(body)
         try:
             answer = self._transport.post(body, left)
         except NoResponseError as error:
-            raise RetryLater(str(error)) from None
+            raise self._unavailable(str(error)) from None
         if classify_status(answer.status) is ResponseClass.LATER:
-            raise RetryLater(f"it answered {answer.status} {answer.message}".rstrip(" ."), answer)
+            raise self._unavailable(f"it answered {answer.status} {answer.message}".rstrip(" ."), answer)
         return answer
 
-    def _would_end_too_late(self, state: RetryCallState) -> bool:
-        return time.monotonic() + state.upcoming_sleep >= self._ends
+    def _unavailable(self, reason: str, answer: Response | None = None) -> ServerUnavailableError:
+        """Make the error of an attempt that a later one may cure."""
+        return ServerUnavailableError(
+            f"{self._transport.base_url} could not take the queries in time: {reason}. They are good; push them later.",
+            self._result,
+            status=answer.status if answer else None,
+            retry_after=answer.retry_after if answer else None,
+        )
 
     def _count_retry(self, _state: RetryCallState) -> None:
         self._result.retries += 1
-
-
-class RetryLater(Exception):  # noqa: N818  # a reason to try again, not an error
-    """An attempt that a later one may cure; never leaves this module."""
-
-    def __init__(self, message: str, answer: Response | None = None) -> None:
-        super().__init__(message)
-        self.status = answer.status if answer else None
-        self.retry_after = answer.retry_after if answer else None
 
 
 _jitter = wait_random_exponential(multiplier=0.25, max=30)
@@ -165,7 +195,7 @@ _jitter = wait_random_exponential(multiplier=0.25, max=30)
 def _wait(state: RetryCallState) -> float:
     """Wait with full jitter, and at least as long as the server asks."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, RetryLater) else None
+    asked = error.retry_after if isinstance(error, ServerUnavailableError) else None
     return max(_jitter(state), asked or 0.0)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.ingest.batches import BatchLimits, batches
 from airflow_provider_ryft.outbox.claims import MAX_CLAIMS, SegmentClaims
 from airflow_provider_ryft.outbox.directory import ClaimedSegment
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
 from airflow_provider_ryft.outbox.segment_name import SegmentName
-from airflow_provider_ryft.shipping.sender import Sender, line_length
+from airflow_provider_ryft.shipping.sender import Sender
+
+if TYPE_CHECKING:
+    from airflow_provider_ryft.ingest.push import BatchLimits
 
 
 def drain_ready(outbox: BaseOutbox, sender: Sender) -> Counter[str]:
@@ -44,7 +47,7 @@ class ReadyDrain:
     def run(self) -> None:
         """Send what is there, and what arrives meanwhile."""
         while self._look() and (client := self._sender.open_client()):
-            self._send(self._group(client.limits), client.limits)
+            self._send(self._group(client.limits))
             if self._sender.suspected_contract_error:
                 self._ask_newest()
 
@@ -52,6 +55,7 @@ class ReadyDrain:
         """Return whether something is left; look again when the list is at its end."""
         if not self._queue and self._next is None:
             self._queue.extend(name for name in self._outbox.ready_segments() if name.stem not in self._seen)
+            self._seen.update(name.stem for name in self._queue)
         return bool(self._queue) or self._next is not None
 
     def _group(self, limits: BatchLimits) -> list[ClaimedSegment]:
@@ -59,7 +63,7 @@ class ReadyDrain:
         group: list[ClaimedSegment] = []
         count, size = 0, 1
         while self._next or (self._queue and len(self._claims) < MAX_CLAIMS):
-            segment, self._next = self._next or self._claim(self._queue.popleft()), None
+            segment, self._next = self._next or self._claims.claim_segment(self._queue.popleft()), None
             if segment is None:
                 continue
             count += len(segment.lines)
@@ -70,16 +74,9 @@ class ReadyDrain:
             group.append(segment)
         return group
 
-    def _claim(self, name: SegmentName) -> ClaimedSegment | None:
-        self._seen.add(name.stem)
-        return self._claims.claim_segment(name)
-
-    def _send(self, group: list[ClaimedSegment], limits: BatchLimits) -> None:
+    def _send(self, group: list[ClaimedSegment]) -> None:
         lines = [((segment, number), line) for segment in group for number, line in segment.lines.items()]
-        for batch in batches(lines, limits, line_length):
-            settled = self._sender.send_batch(batch)
-            if settled is None:
-                return
+        for settled in self._sender.send(lines):
             for segment in group:
                 numbers = [number for owner, number in settled if owner is segment]
                 self._claims.mark_settled(segment, numbers)

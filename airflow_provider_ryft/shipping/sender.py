@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
@@ -56,11 +55,6 @@ class ShippingResult:
     problem: str = ""
 
 
-def line_length(keyed: tuple[object, bytes]) -> int:
-    """Return the length of a query that is paired with its key."""
-    return len(keyed[1])
-
-
 class Sender:
     """Sends queries to the server until it has a reason to stop.
 
@@ -87,9 +81,7 @@ class Sender:
     def __enter__(self) -> Sender:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.result.seconds = time.monotonic() - self._started
         if self._client is not None:
             self._client.close()
@@ -106,13 +98,21 @@ class Sender:
             self.has_stopped = not (self._may_pass() and self._connects())
         return None if self.has_stopped else self._client
 
-    def send_batch(self, batch: list[tuple[Key, bytes]]) -> list[Key] | None:
-        """Send queries in one request, or in a few if the server refuses some.
+    def send(self, queries: Iterable[tuple[Key, bytes]]) -> Iterator[list[Key]]:
+        """Send queries, and yield after each batch the keys of those that were accepted or stored as dead letters.
 
-        :param batch: queries, each with what it is known by here
-        :return: the keys of those that were accepted or stored as dead letters; ``None`` if the server accepted none
-            of them, or it is unknown which ones
+        It ends early with a batch of which the server accepted none, or it is unknown which ones.
+
+        :param queries: each with what it is known by to the caller
         """
+        client = self.open_client()
+        for batch in client.limits.batches(queries, lambda keyed: len(keyed[1])) if client else ():
+            settled = self._send_batch(batch)
+            if settled is None:
+                return
+            yield settled
+
+    def _send_batch(self, batch: list[tuple[Key, bytes]]) -> list[Key] | None:
         client = self.open_client()
         result = self._push(client, [line for _, line in batch]) if client else None
         if result is None:

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.ingest.batches import batches
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
 from airflow_provider_ryft.shipping.drain import drain_ready
-from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender, ShippingResult, line_length
+from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender, ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
@@ -88,13 +87,7 @@ def flush_journal(
 
 def _send_journal(journal: Journal, sender: Sender) -> None:
     pending = journal.pending_queries()
-    client = sender.open_client() if pending else None
-    if client is None:
-        return
-    for batch in batches(pending.items(), client.limits, line_length):
-        settled = sender.send_batch(batch)
-        if settled is None:
-            break
+    for settled in sender.send(pending.items()) if pending else ():
         journal.mark_settled(settled)
     if sender.suspected_contract_error:
         sender.give_up(sender.suspected_contract_error)
