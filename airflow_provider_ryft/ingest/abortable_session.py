@@ -18,17 +18,12 @@ class AbortableSession(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self.auth = _no_auth
+        self.auth = lambda request: request  # without it, requests adds what a .netrc says of the host
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(max_retries=0, pool_maxsize=1))
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  # the base class's name
-        """Do not look where a redirect points to.
-
-        The usual session does, even when it is not to follow: it reads all of the answer, and fails at an address that
-        is none.
-        """
-        return
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Do not look where a redirect points to, which would read all of the answer, and fail where it is none."""
 
     def abort(self) -> None:
         """End a request that is still running in its thread: a server that drips would keep the thread without end."""
@@ -55,11 +50,6 @@ class AbortableSession(requests.Session):
                     with suppress(Exception):  # of another thread that opens one now
                         found.append(manager.pools[key].in_use)
         return [connection for connection in found if connection is not None]
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from adding what a ``.netrc`` says of the host."""
-    return request
 
 
 class _Abortable:

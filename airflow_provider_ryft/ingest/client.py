@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 
 from airflow_provider_ryft.exceptions import ConfigurationError, InvalidQueryError
 from airflow_provider_ryft.ingest.endpoint import SecretStr
@@ -83,9 +82,7 @@ class IngestClient:
     def __enter__(self) -> IngestClient:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -8,16 +8,7 @@ import ssl
 from http.client import HTTPException, RemoteDisconnected
 from typing import Any
 
-from requests.exceptions import (
-    ConnectTimeout,
-    InvalidProxyURL,
-    InvalidSchema,
-    InvalidURL,
-    ProxyError,
-    RequestException,
-    SSLError,
-    Timeout,
-)
+from requests import exceptions
 from urllib3.exceptions import ProxySchemeUnknown
 
 from airflow_provider_ryft.exceptions import RyftError
@@ -39,32 +30,28 @@ class NoResponseError(RyftError):
         return type(self), (self.kind, str(self))
 
 
-def no_response(error: RequestException) -> NoResponseError:
+def no_response(error: exceptions.RequestException) -> NoResponseError:
     """Return the reason for a request that failed."""
     causes = _causes(error)
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
-    if isinstance(error, (ProxyError, InvalidProxyURL, InvalidSchema)) or any(
-        isinstance(cause, ProxySchemeUnknown) for cause in causes
-    ):
+    proxy_errors = (exceptions.ProxyError, exceptions.InvalidProxyURL, exceptions.InvalidSchema, ProxySchemeUnknown)
+    if any(isinstance(cause, proxy_errors) for cause in causes):
         status = re.search(r"Tunnel connection failed: ([0-9]{3})", " ".join(map(str, causes)))
         return NoResponseError("proxy", f"the proxy answered {status[1]}" if status else "the proxy could not be used")
-    if tls is not None or isinstance(error, SSLError):
+    if tls is not None or isinstance(error, exceptions.SSLError):
         reason = getattr(tls, "verify_message", None) or getattr(tls, "reason", None) or "unknown reason"
         return NoResponseError("tls", f"the TLS handshake failed ({reason})")
-    if isinstance(error, InvalidURL) or any(isinstance(cause, socket.gaierror) for cause in causes):
+    if isinstance(error, exceptions.InvalidURL) or any(isinstance(cause, socket.gaierror) for cause in causes):
         return NoResponseError("name", "its name could not be looked up")
-    if isinstance(error, ConnectTimeout):
+    if isinstance(error, exceptions.ConnectTimeout):
         return NoResponseError("timeout", "it did not accept a connection in time")
-    if isinstance(error, Timeout):
+    if isinstance(error, exceptions.Timeout):
         return NoResponseError("timeout", "it accepted the connection and did not answer in time")
     reason = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
-    if reason is None and any(map(_is_garbage, causes)):
+    garbage = (cause for cause in causes if isinstance(cause, HTTPException))
+    if reason is None and not all(isinstance(cause, RemoteDisconnected) for cause in garbage):
         reason = "what it answered is not HTTP"
     return NoResponseError("connection", f"the connection failed ({reason or 'it was closed without an answer'})")
-
-
-def _is_garbage(cause: BaseException) -> bool:
-    return isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

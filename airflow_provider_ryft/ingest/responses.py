@@ -1,12 +1,6 @@
 """What the server answers, and what follows from it.
 
-The API's page promises a 200 for what was accepted and nothing else, so every answer is put into one of four classes:
-
-* *accepted*: 2xx.
-* *later*: no answer, and statuses that a later try may cure. Tried again with full jitter until the deadline; a
-  ``Retry-After`` is obeyed if it ends before the deadline, and otherwise reported to the caller.
-* *refused*: 400, 413 and 422, which are about what was sent. The batch is halved until what is refused is alone.
-* *misconfigured*: everything else. The queries are good, it needs manual action, and nothing is tried again.
+The API's page promises a 200 for what was accepted and nothing else, so every answer is put into a class.
 """
 
 from __future__ import annotations
@@ -26,14 +20,8 @@ from airflow_provider_ryft.ingest.network_errors import NoResponseError
 if TYPE_CHECKING:
     import requests
 
-# 408 and 425 ask for another try, 429 and 503 name a time; 52x are Cloudflare's, 529 is an overloaded origin.
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
-_REFUSED = frozenset({400, 422})
-_TOO_LARGE = 413
-
 MAX_MESSAGE_LENGTH = 500
 MAX_BODY_LENGTH = 1 << 16
-MAX_HOST_LENGTH = 253
 
 
 @dataclass(frozen=True)
@@ -58,21 +46,20 @@ class ResponseClass(Enum):
     """The class of an answer."""
 
     ACCEPTED = "accepted"
-    LATER = "later"
-    REFUSED = "refused"
-    TOO_LARGE = "too large"
-    MISCONFIGURED = "misconfigured"
+    LATER = "later"  # may be cured by a later try: tried again with full jitter until the deadline, as no answer is
+    REFUSED = "refused"  # for what was sent: the batch is halved until what is refused is alone
+    TOO_LARGE = "too large"  # the same, halved by bytes
+    MISCONFIGURED = "misconfigured"  # everything else: the queries are good, it needs manual action
+
+
+# 408 and 425 ask for another try, 429 and 503 name a time; 52x are Cloudflare's, 529 is an overloaded origin.
+_CLASSES = dict.fromkeys((408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529), ResponseClass.LATER)
+_CLASSES |= {400: ResponseClass.REFUSED, 422: ResponseClass.REFUSED, 413: ResponseClass.TOO_LARGE}
 
 
 def classify_status(status: int) -> ResponseClass:
     """Put an HTTP status into its class."""
-    if 200 <= status < 300:
-        return ResponseClass.ACCEPTED
-    if status in _LATER:
-        return ResponseClass.LATER
-    if status in _REFUSED:
-        return ResponseClass.REFUSED
-    return ResponseClass.TOO_LARGE if status == _TOO_LARGE else ResponseClass.MISCONFIGURED
+    return ResponseClass.ACCEPTED if 200 <= status < 300 else _CLASSES.get(status, ResponseClass.MISCONFIGURED)
 
 
 def explain(answer: Response, base_url: str) -> str:
@@ -157,6 +144,6 @@ def _location(value: str, token: str) -> str:
         host = address.hostname
     except ValueError:
         return ""
-    if not host or len(host) > MAX_HOST_LENGTH or not host.isprintable() or token.lower() in host:
+    if not host or len(host) > 253 or not host.isprintable() or token.lower() in host:
         return ""
     return f"{address.scheme}://{host}" if address.scheme else host

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from functools import partial
 
@@ -23,18 +24,16 @@ from airflow_provider_ryft.ingest.responses import Response, read_response
 
 USER_AGENT = f"airflow-provider-ryft/{__version__}"
 TOKEN_HEADER = "X-Ryft-Token"  # noqa: S105  # its name, not a token
+_JSON = "application/json"
 
 
 class Transport:
-    """Posts JSON to one address of one server; see :class:`~airflow_provider_ryft.ingest.client.IngestClient`.
+    """Posts JSON to one address of one server.
 
-    :param token: the ingest token, hidden already
-    :param base_url: the server's address, hidden as well, to which ``path`` is added
-    :param path: the API's own path
+    For the other options see :class:`~airflow_provider_ryft.ingest.client.IngestClient`.
+
+    :param path: the API's own path, which is added to ``base_url``
     :param timeout: seconds for opening a connection, and between two bytes of an answer
-    :param verify: whether to check the server's certificate, or the path of a CA bundle
-    :param proxies: proxy by scheme; the environment's when empty
-    :param allow_http: send the token over plain http to other machines
     :raises ConfigurationError: for a token or an address that cannot be used
     """
 
@@ -85,17 +84,17 @@ class Transport:
         if self._pid != os.getpid():  # a fork: the connection is the parent's
             self._session, self._pid = None, os.getpid()
         session = self._session = self._session or AbortableSession()
-        request = _Request(partial(self._post, session, body))
-        threading.Thread(target=request.run, name="ryft-post", daemon=True).start()
+        answer: Future[Response] = Future()
+        post = partial(self._post, session, body)
+        threading.Thread(target=_settle, args=(answer, post), name="ryft-post", daemon=True).start()
         try:
-            # Not Thread.join(): interrupted by a signal, it takes a running thread for one that has ended.
-            request.has_ended.wait(min(seconds, threading.TIMEOUT_MAX))
+            return answer.result(min(seconds, threading.TIMEOUT_MAX))
+        except FutureTimeoutError:  # whatever an abort makes of half an answer, or of a broken connection
+            raise NoResponseError("timeout", f"it did not answer within {seconds:.3g} seconds") from None
         finally:  # also when a task's own time-out or a signal ends the wait
-            if not request.has_ended.is_set():
+            if not answer.done():
                 self._session = None
-                request.give_up(seconds)
                 session.abort()
-        return request.outcome()
 
     def close(self) -> None:
         """Close the connection."""
@@ -104,12 +103,7 @@ class Transport:
             self._session = None
 
     def _post(self, session: requests.Session, body: bytes) -> Response:
-        headers = {
-            TOKEN_HEADER: self._token,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
-        }
+        headers = {TOKEN_HEADER: self._token, "Content-Type": _JSON, "Accept": _JSON, "User-Agent": USER_AGENT}
         response = session.post(
             self.url,
             data=body,
@@ -127,40 +121,17 @@ class Transport:
                 response.close()
 
 
-class _Request:
-    """One request in its thread, and what is known of it so far.
-
-    :param post: sends it and returns the answer
-    """
-
-    def __init__(self, post: Callable[[], Response]) -> None:
-        self._post = post
-        self._answer: Response | None = None
-        self._error: NoResponseError | None = None
-        self._timeout: NoResponseError | None = None
-        self.has_ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            self._answer = self._post()
-        except NoResponseError as error:
-            self._error = error
-        except requests.RequestException as error:
-            self._error = no_response(error)
-        except OSError:  # what requests raises before it does anything
-            bundle = "verify, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
-            self._error = NoResponseError("tls", f"the CA bundle to check its certificate with is not there ({bundle})")
-        except Exception as error:  # a library's bug is an answer that did not come, not a thread that dies unseen
-            self._error = NoResponseError("connection", f"the request failed with {type(error).__name__}")
-        finally:
-            self.has_ended.set()
-
-    def give_up(self, seconds: float) -> None:
-        """Decide that there is no answer, before an abort makes one of half an answer, or of a broken connection."""
-        self._timeout = NoResponseError("timeout", f"it did not answer within {seconds:.3g} seconds")
-
-    def outcome(self) -> Response:
-        """Return the answer, once the request has ended or was given up."""
-        if self._answer is not None and self._timeout is None:
-            return self._answer
-        raise self._timeout or self._error or NoResponseError("connection", "the request ended without an outcome")
+def _settle(answer: Future[Response], post: Callable[[], Response]) -> None:
+    """Send a request, in a thread of its own, and settle what the caller waits for."""
+    try:
+        answer.set_result(post())
+    except NoResponseError as error:
+        answer.set_exception(error)
+    except requests.RequestException as error:
+        answer.set_exception(no_response(error))
+    except OSError:  # what requests raises before it does anything
+        bundle = "verify, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE"
+        reason = f"the CA bundle to check its certificate with is not there ({bundle})"
+        answer.set_exception(NoResponseError("tls", reason))
+    except BaseException as error:  # a library's bug is an answer that did not come, not a thread that dies unseen
+        answer.set_exception(NoResponseError("connection", f"the request failed with {type(error).__name__}"))
