@@ -19,8 +19,9 @@ class AbortableSession(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.auth = lambda request: request  # without it, requests adds what a .netrc says of the host
+        self._adapter = _Adapter(max_retries=0, pool_maxsize=1)
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(max_retries=0, pool_maxsize=1))
+            self.mount(scheme, self._adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Do not look where a redirect points to, which would read all of the answer, and fail where it is none."""
@@ -42,13 +43,10 @@ class AbortableSession(requests.Session):
     def _in_use(self) -> list[_Abortable]:
         """Return the connections that are in use, or were last."""
         found: list[_Abortable] = []
-        for adapter in self.adapters.values():
-            if not isinstance(adapter, _Adapter):
-                continue
-            for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):
-                for key in manager.pools.keys():  # noqa: SIM118  # a container of urllib3's own, not iterable itself
-                    with suppress(Exception):  # of another thread that opens one now
-                        found.append(manager.pools[key].in_use)
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # a container of urllib3's own, not iterable itself
+                with suppress(Exception):  # of another thread that opens one now
+                    found.append(manager.pools[key].in_use)
         return [connection for connection in found if connection is not None]
 
 

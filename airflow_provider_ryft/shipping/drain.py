@@ -27,12 +27,7 @@ def drain_ready(outbox: BaseOutbox, sender: Sender) -> Counter[str]:
 
 
 class ReadyDrain:
-    """One way through what is ready.
-
-    :param outbox: where it is
-    :param sender: sends it
-    :param claims: the segments that are being sent
-    """
+    """One way through what is ready in an outbox."""
 
     def __init__(self, outbox: BaseOutbox, sender: Sender, claims: SegmentClaims) -> None:
         self._outbox = outbox

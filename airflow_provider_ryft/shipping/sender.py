@@ -94,8 +94,8 @@ class Sender:
         """Return the client if something may be sent: there is time, and the circuit breaker lets it pass."""
         if self._left() < MIN_SECONDS:
             self.has_stopped = True
-        elif self._client is None and not self.has_stopped:
-            self.has_stopped = not (self._may_pass() and self._connects())
+        elif self._client is None and not self.has_stopped and self._may_pass():
+            self._client = self._make_client()
         return None if self.has_stopped else self._client
 
     def send(self, queries: Iterable[tuple[Key, bytes]]) -> Iterator[list[Key]]:
@@ -106,7 +106,9 @@ class Sender:
         :param queries: each with what it is known by to the caller
         """
         client = self.open_client()
-        for batch in client.limits.batches(queries, lambda keyed: len(keyed[1])) if client else ():
+        if client is None:
+            return
+        for batch in client.limits.batches(queries, lambda keyed: len(keyed[1])):
             settled = self._send_batch(batch)
             if settled is None:
                 return
@@ -173,24 +175,20 @@ class Sender:
     def _may_pass(self) -> bool:
         if self._force or self._outbox.state.circuit_state() is not CircuitState.OPEN:
             return True
-        reason = self._outbox.state.read_state().breaker.reason
-        self.result.problem = f"The circuit breaker is open, because of this: {reason}"
+        self._stop(f"The circuit breaker is open, because of this: {self._outbox.state.read_state().breaker.reason}")
         return False
 
-    def _connects(self) -> bool:
+    def _make_client(self) -> IngestClient | None:
         try:
             client = self._connect()
-        except RyftError as error:
-            self.give_up(str(error))
-            return False
-        except Exception as error:  # whose message may hold anything
-            self.give_up(f"no client could be made: {type(error).__name__}")
-            return False
+        except Exception as error:
+            is_ours = isinstance(error, RyftError)  # the message of another may hold anything
+            self.give_up(str(error) if is_ours else f"no client could be made: {type(error).__name__}")
+            return None
         limit = self._outbox.state.size_limit()
         if limit is not None:
             client.limits.max_bytes = min(client.limits.max_bytes, limit)
-        self._client = client
-        return True
+        return client
 
     def _stop(self, reason: str) -> None:
         self.has_stopped = True

@@ -87,7 +87,9 @@ def flush_journal(
 
 def _send_journal(journal: Journal, sender: Sender) -> None:
     pending = journal.pending_queries()
-    for settled in sender.send(pending.items()) if pending else ():
+    if not pending:
+        return
+    for settled in sender.send(pending.items()):
         journal.mark_settled(settled)
     if sender.suspected_contract_error:
         sender.give_up(sender.suspected_contract_error)
