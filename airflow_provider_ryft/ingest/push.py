@@ -152,7 +152,7 @@ class Push:
         return answer
 
     def _final_answer(self, body: bytes) -> Response:
-        """Post a body, again and again while the answer is *later*, until the deadline."""
+        """Post a body, again while the answer is *later*, unless the wait for that would end after the deadline."""
         retrying = Retrying(
             retry=retry_if_exception_type(ServerUnavailableError),
             wait=_wait,
