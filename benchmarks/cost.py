@@ -58,19 +58,19 @@ def plugin_load(name: str) -> str:
 
 
 def tasks(home: AirflowHome, name: str, **options: str) -> dict[tuple[str, str], tuple[float, float]]:
-    """Run tasks under a real supervisor; return what listeners and our recorder took, by task and phase.
+    """Run tasks under a real supervisor; return what listeners and our processor took, by task and phase.
 
-    :param options: beside those of the home
+    :param options: in addition to those of the home
     :return: the median of the wall time, and that of the time that the task's own thread worked, in milliseconds
     """
     before = dict(home.environment)
     found: dict[tuple[str, str], tuple[float, float]] = {}
     for task in ("nothing", "far", "statement"):
-        notes = home.path / f"{name}-{task}"
-        home.environment.update(options, BENCHMARK=str(notes))
+        measurements = home.path / f"{name}-{task}"
+        home.environment.update(options, BENCHMARK=str(measurements))
         home.supervise(*({"dag_id": "small_sql", "task_id": task, "run_id": f"{name}{n}"} for n in range(TASKS)))
         home.environment = dict(before)
-        calls = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+        calls = [json.loads(line) for line in measurements.read_text().splitlines()] if measurements.exists() else []
         for phase in ("start", "end"):
             found[task, phase] = median_of(calls, phase, "wall"), median_of(calls, phase, "own")
     return found
@@ -106,15 +106,16 @@ def tasks_table() -> None:
             measured["OpenLineage, to a file"] = tasks(
                 home, "ol", AIRFLOW__RYFT__DISABLED="True", AIRFLOW__OPENLINEAGE__TRANSPORT=transport
             )
+    home.close()
     row("before the end, in ms by the clock (of the thread)", "no SQL", "20 ms to connect", "SQLite")
     for name, found in measured.items():
-        row(f"  {name}", *(told(found[task, "start"]) for task in ("nothing", "far", "statement")))
+        row(f"  {name}", *(both_times(found[task, "start"]) for task in ("nothing", "far", "statement")))
     row("the end, with the delivery", "no SQL", "20 ms to connect", "SQLite")
     for name, found in measured.items():
-        row(f"  {name}", *(told(found[task, "end"]) for task in ("nothing", "far", "statement")))
+        row(f"  {name}", *(both_times(found[task, "end"]) for task in ("nothing", "far", "statement")))
 
 
-def told(spent: tuple[float, float]) -> str:
+def both_times(spent: tuple[float, float]) -> str:
     """Return a time by the clock, and that of the task's thread in parentheses."""
     wall, own = spent
     return f"{wall:.1f} ({own:.1f})"

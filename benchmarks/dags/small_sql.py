@@ -1,4 +1,4 @@
-"""Tasks with one statement and one without; their processes note what listeners take, and what our recorder does."""
+"""Tasks with one statement and one without; their processes note what listeners take, and what our processor does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def after(*_arguments: Any) -> None:
 get_listener_manager().pm.add_hookcall_monitoring(before, after)
 
 
-def watch_the_recorder() -> None:
+def watch_the_processor() -> None:
     """Note what is done in the task's thread when a statement begins and when it ends, the first time with imports."""
     report = sys.modules.get("airflow_provider_ryft.listener.task_report")
     for name in ("on_hook_created", "on_start", "on_end") if report else ():
@@ -73,12 +73,12 @@ def small_sql() -> None:
 
     @task
     def statement() -> None:
-        watch_the_recorder()
+        watch_the_processor()
         SqliteHook("lite").run("SELECT 1")
 
     @task
     def far() -> None:
-        watch_the_recorder()
+        watch_the_processor()
         FarHook("lite").run("SELECT 1")
 
     @task

@@ -230,30 +230,30 @@ def test_the_context_is_that_of_the_connection(run: Run, postgres: dict[str, Any
 
 
 def test_the_server_s_own_log_has_the_same_statements(run: Run) -> None:
-    """What PostgreSQL was asked, less what drivers and hooks say by themselves, is what was reported."""
-    told = [
+    """What PostgreSQL was asked, without internal queries of drivers and hooks, is what was reported."""
+    reported = [
         record["query"]
         for records in run.records.values()
         for record in records
         if "conn_type:postgres" in record["tags"] and "insert_rows" not in record["query"]
     ]
-    asked = [one.text for one in run.logged if "insert_rows" not in one.text and not _is_driver_s(one.text)]
-    assert sorted(_plain(text) for text in told) == sorted(_plain(text) for text in asked)
+    asked = [one.text for one in run.logged if "insert_rows" not in one.text and not _is_internal(one.text)]
+    assert sorted(_plain(text) for text in reported) == sorted(_plain(text) for text in asked)
 
 
-# What psycopg and SQLAlchemy say by themselves: transactions, savepoints, and questions about the server and its types.
-_DRIVERS = re.compile(
+# Internal queries of psycopg and SQLAlchemy: transactions, savepoints, and questions about the server and its types.
+_INTERNAL = re.compile(
     r"BEGIN|COMMIT|ROLLBACK|(SAVEPOINT|RELEASE) \"_pg3|select (pg_catalog|current_)|show "
     r"|SELECT (t.oid, typarray|typname AS)"
 )
 
 
-def _is_driver_s(text: str) -> bool:
-    return _DRIVERS.match(" ".join(text.split())) is not None
+def _is_internal(text: str) -> bool:
+    return _INTERNAL.match(" ".join(text.split())) is not None
 
 
 def _plain(text: str) -> str:
-    """Take no notice of white space, and of how a driver sends parameters."""
+    """Return a text without differences of white space, and of how a driver sends parameters."""
     text = text.replace("%s", "$1").replace("'a-bound-parameter'", "$1")
     return " ".join(text.rstrip("; \n").split())
 

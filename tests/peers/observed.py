@@ -17,7 +17,7 @@ class Counting:
         Counting.statements += 1
 
     def on_end(self, statement: Statement) -> None:
-        """Take no note."""
+        """Ignore it."""
 
     def on_hook_created(self) -> None:
         pass

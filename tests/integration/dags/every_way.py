@@ -1,6 +1,6 @@
 """One task for each way in which a task runs SQL, and for each way in which a task ends. No word of Ryft in it.
 
-Each statement holds the name of its task, so that records, and the lines of a server's own log, can be told apart.
+Each statement holds the name of its task, so that records, and the lines of a server's own log, can be assigned to it.
 """
 
 from __future__ import annotations
