@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.listener import metrics
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
     from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
-    from airflow_provider_ryft.shipping.shipper import ShippingResult
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +54,6 @@ class ConnectionMissingError(RyftError):
     """There is no connection to Ryft, so nothing is to be reported."""
 
 
-class _Outcome(NamedTuple):
-    """What became of a journal's queries, as :class:`~airflow_provider_ryft.shipping.shipper.ShippingResult` has it."""
-
-    reported: int = 0
-    from_earlier_tasks: int = 0
-    sent_by_other_tasks: int = 0
-    refused: int = 0
-    kept: int = 0
-    stored: int = 0
-    lost: int = 0
-    problem: str = ""
-
-
 class TaskDelivery:
     """Delivers a journal, and logs one summary line.
 
@@ -91,7 +78,7 @@ class TaskDelivery:
         self._tags = tags
         self._store = store
         self._ends = 0.0
-        self._outcome: _Outcome | None = None
+        self._result: ShippingResult | None = None
         self._is_unconfigured = False
         self._continues_later = False
 
@@ -138,14 +125,13 @@ class TaskDelivery:
             # While the circuit breaker is open, nothing is asked for the connection either.
             client = None if self._outbox.remaining_pause() else self._client()
             with _if_slow(self._store.connect_early) if self._store else nullcontext():
-                shipped = flush_journal(
+                self._result = flush_journal(
                     self._outbox,
                     self._journal,
                     lambda: client or self._client(),
                     deadline=self._settings.delivery_timeout,
                     store=self._store,
                 )
-            self._record_shipped(shipped)
         except ConnectionMissingError as error:
             self._without_connection(str(error))
         except RyftError as error:
@@ -165,25 +151,12 @@ class TaskDelivery:
     def _keep(self, problem: str) -> None:
         from airflow_provider_ryft.shipping.shipper import keep_journal
 
-        self._record_shipped(
-            keep_journal(self._journal, self._store, deadline=self._ends - monotonic(), problem=problem)
-        )
+        left = self._ends - monotonic()
+        self._result = keep_journal(self._journal, self._store, deadline=left, problem=problem)
 
     def _close(self, problem: str, *, synced: bool) -> None:
         closed = self._journal.close_journal(synced=synced)
-        self._outcome = _Outcome(kept=closed.kept, lost=closed.lost, problem=problem)
-
-    def _record_shipped(self, shipped: ShippingResult) -> None:
-        self._outcome = _Outcome(
-            reported=shipped.accepted - shipped.from_earlier_tasks,
-            from_earlier_tasks=shipped.from_earlier_tasks,
-            sent_by_other_tasks=shipped.sent_by_other_tasks,
-            refused=shipped.refused,
-            kept=shipped.kept,
-            stored=shipped.stored,
-            lost=shipped.lost,
-            problem=shipped.problem,
-        )
+        self._result = ShippingResult(kept=closed.kept, lost=closed.lost, problem=problem)
 
     def _without_connection(self, problem: str) -> None:
         """Forget the journal, unless this machine once delivered one, or can't remember whether it did.
@@ -209,24 +182,29 @@ class TaskDelivery:
             raise ConnectionMissingError(f"There is no connection {self._settings.conn_id!r}.") from None
 
     def _log_summary(self, captured: int) -> None:
-        outcome = self._outcome or _Outcome(kept=captured, problem="time was up")
-        reported, from_earlier_tasks, sent_by_other_tasks, refused, kept, stored, lost, problem = outcome
-        for name, number in (("reported", reported), ("refused", refused), ("kept", kept), ("dropped", lost)):
+        result = self._result or ShippingResult(kept=captured, problem="time was up")
+        reported = result.accepted - result.from_earlier_tasks
+        on_disk = result.kept - result.stored
+        numbers = {"reported": reported, "refused": result.refused, "kept": result.kept, "dropped": result.lost}
+        for name, number in numbers.items():
             metrics.count(name, number, self._tags)
-        metrics.count("reported", from_earlier_tasks, {})  # of which tasks is not known here
-        parts = [f"{reported} reported"]
-        parts += [f"{sent_by_other_tasks} sent by other tasks"] if sent_by_other_tasks else []
-        parts += [f"{refused} refused, which are dead letters"] if refused else []
-        parts += [f"{stored} kept in {self._store.path} to be sent later"] if self._store and stored else []
-        parts += [f"{kept - stored} kept in {self._outbox.path} to be sent later"] if kept > stored else []
-        parts += [f"{lost} lost"] if lost else []
-        parts += [f"and {from_earlier_tasks} of earlier tasks reported"] if from_earlier_tasks else []
-        why = f" ({problem})" if problem else ""
+        metrics.count("reported", result.from_earlier_tasks, {})  # of which tasks is not known here
+        parts = [
+            (reported, "reported"),
+            (result.sent_by_other_tasks, "sent by other tasks"),
+            (result.refused, "refused, which are dead letters"),
+            (result.stored, f"kept in {self._store.path if self._store else ''} to be sent later"),
+            (on_disk, f"kept in {self._outbox.path} to be sent later"),
+            (result.lost, "lost"),
+        ]
+        told = [f"{number} {what}" for number, what in parts if number > 0 or what == "reported"]
+        if result.from_earlier_tasks:
+            told.append(f"and {result.from_earlier_tasks} of earlier tasks reported")
         log.log(
-            logging.WARNING if lost or refused else logging.INFO,
+            logging.WARNING if result.lost or result.refused else logging.INFO,
             "Ryft: %d SQL statement%s; %s%s.",
             captured,
             "" if captured == 1 else "s",
-            ", ".join(parts),
-            why,
+            ", ".join(told),
+            f" ({result.problem})" if result.problem else "",
         )

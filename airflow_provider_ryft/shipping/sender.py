@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
 from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
+from airflow_provider_ryft.results import PushResult, ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
-    from airflow_provider_ryft.results import PushResult
 
 Key = TypeVar("Key")
 
@@ -23,36 +22,6 @@ DISK_SECONDS = 0.25  # that are left for the disk
 _FAIR_SECONDS = 1.0  # without an answer that count as a failure of the server
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class ShippingResult:
-    """What became of queries.
-
-    :param accepted: how many the server accepted
-    :param from_earlier_tasks: of a journal: how many of these were left by earlier tasks
-    :param sent_by_other_tasks: of a journal: how many of its own another task has sent meanwhile
-    :param refused: how many it refused, which are dead letters now
-    :param kept: of a journal: how many are on disk or in an object store, to be sent later
-    :param stored: how many of these are in the object store
-    :param lost: of a journal: how many could neither be delivered nor kept
-    :param requests: how many HTTP requests were sent
-    :param bytes: how many bytes of JSON they carried
-    :param seconds: how long it took
-    :param problem: why not everything was sent, for people to read; empty if it was, or time was short
-    """
-
-    accepted: int = 0
-    from_earlier_tasks: int = 0
-    sent_by_other_tasks: int = 0
-    refused: int = 0
-    kept: int = 0
-    stored: int = 0
-    lost: int = 0
-    requests: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    problem: str = ""
 
 
 class Sender:

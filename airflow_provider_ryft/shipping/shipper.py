@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
+from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.shipping.drain import drain_ready
-from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender, ShippingResult
+from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
     from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
-
-__all__ = ["ShippingResult", "flush_journal", "keep_journal", "ship_outbox"]
 
 _FOR_STORE = 0.375  # of the time of a task's end: what is left for an object store when a server does not answer
 

@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_ryft.ingest.client import IngestClient
 from airflow_provider_ryft.outbox.outbox import Outbox
+from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.sandbox.faults import Fault
 from airflow_provider_ryft.sandbox.server import Sandbox
-from airflow_provider_ryft.shipping.shipper import ShippingResult, flush_journal, ship_outbox
+from airflow_provider_ryft.shipping.shipper import flush_journal, ship_outbox
 from support.outboxes import PLACES, FailingDisk, Killed, ids_on_disk, line
 from support.shipments import OVERLOADED, Connect, forbidden, journal_of, leave, received
 
