@@ -15,13 +15,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-ryft",
         "name": "Ryft",
         "description": "Reports the SQL that Airflow runs to `Ryft <https://ryft.io>`__.",
-        "integrations": [
-            {
-                "integration-name": "Ryft",
-                "external-doc-url": "https://ryft.io",
-                "tags": ["service"],
-            }
-        ],
+        "integrations": [{"integration-name": "Ryft", "external-doc-url": "https://ryft.io", "tags": ["service"]}],
         "hooks": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.hooks.ryft"]}],
         "operators": [{"integration-name": "Ryft", "python-modules": ["airflow_provider_ryft.operators.ryft"]}],
         "cli": ["airflow_provider_ryft.cli.definition.airflow_commands"],
@@ -33,10 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["login", "schema"],
                     "relabeling": {"host": "Address", "password": "Ingest token"},
-                    "placeholders": {
-                        "host": "https://ingest.ryft.io",
-                        "password": "the token that Ryft gave you",
-                    },
+                    "placeholders": {"host": "https://ingest.ryft.io", "password": "the token that Ryft gave you"},
                 },
                 "conn-fields": {
                     "connect_timeout": {

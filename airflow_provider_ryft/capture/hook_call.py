@@ -35,29 +35,6 @@ class HookCall:
     :param report_if_unobserved: whether a call in which nothing was observed did run its statement nevertheless
     """
 
-    __slots__ = (
-        "answered",
-        "clock",
-        "connected",
-        "connection",
-        "cursor",
-        "enclosing",
-        "executes",
-        "generated",
-        "hook",
-        "kind",
-        "named",
-        "observed",
-        "paused",
-        "reading_rows",
-        "report_if_unobserved",
-        "reported_run",
-        "running",
-        "session",
-        "texts",
-        "yielded",
-    )
-
     def __init__(
         self, session: CaptureSession, hook: Any, kind: MethodKind, texts: list[Any], *, report_if_unobserved: bool
     ) -> None:

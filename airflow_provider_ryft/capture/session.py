@@ -8,12 +8,7 @@ from time import perf_counter
 from typing import Any, Protocol
 from uuid import uuid4
 
-from airflow_provider_ryft.capture.dbapi import (
-    cursor_engine_id,
-    engine_seconds,
-    error_engine_ids,
-    server_version,
-)
+from airflow_provider_ryft.capture.dbapi import cursor_engine_id, engine_seconds, error_engine_ids, server_version
 from airflow_provider_ryft.capture.statement import Statement, StatementProcessor
 from airflow_provider_ryft.guard import isolated
 
@@ -110,18 +105,6 @@ class StatementRun:
     :param statement: the statement
     :param clock: when it started, by :func:`time.perf_counter`
     """
-
-    __slots__ = (
-        "clock",
-        "cursor",
-        "delegated",
-        "id_reported",
-        "returned",
-        "session",
-        "spent",
-        "statement",
-        "stopped",
-    )
 
     def __init__(self, session: CaptureSession, statement: Statement, clock: float) -> None:
         self.session = session

@@ -48,12 +48,7 @@ def _transfer(engine: str, *, sql: str = "sql", conn_id: str | None = None) -> O
 def _bigquery_check(*sql: str) -> OperatorSpec:
     """Describe a check that is deferred; one that is not runs its statement through a hook that is observed."""
     return OperatorSpec(
-        sql=sql,
-        conn_id="gcp_conn_id",
-        conn_type="gcpbigquery",
-        catalog="project_id",
-        runs="deferrable",
-        does_more=True,
+        sql=sql, conn_id="gcp_conn_id", conn_type="gcpbigquery", catalog="project_id", runs="deferrable", does_more=True
     )
 
 

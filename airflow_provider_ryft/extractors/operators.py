@@ -52,13 +52,7 @@ def describe_operator(
     :param user: the user that ran it
     """
     OPERATOR_SPECS[operator] = OperatorSpec(
-        sql=sql,
-        query_id=query_id,
-        conn_id=conn_id,
-        conn_type=conn_type,
-        catalog=catalog,
-        schema=schema,
-        user=user,
+        sql=sql, query_id=query_id, conn_id=conn_id, conn_type=conn_type, catalog=catalog, schema=schema, user=user
     )
 
 

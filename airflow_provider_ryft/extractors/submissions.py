@@ -35,13 +35,7 @@ _submissions: deque[_Submission] = deque(maxlen=MAX_SUBMISSIONS)
 
 
 def record_submission(
-    hook: Any,
-    text: str,
-    engine_id: Any,
-    *,
-    connections: Mapping[str, Any],
-    catalog: Any = None,
-    schema: Any = None,
+    hook: Any, text: str, engine_id: Any, *, connections: Mapping[str, Any], catalog: Any = None, schema: Any = None
 ) -> None:
     """Keep what a hook has submitted until :func:`drain_submissions`.
 

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_ryft import configured_outbox, settings
-from airflow_provider_ryft.exceptions import (
-    ConfigurationError,
-    DeliveryError,
-    InvalidQueryError,
-    RefusedQueriesError,
-)
+from airflow_provider_ryft.exceptions import ConfigurationError, DeliveryError, InvalidQueryError, RefusedQueriesError
 from airflow_provider_ryft.hooks.ryft import RyftIngestHook
 from airflow_provider_ryft.ingest.query import Query, QueryContext
 from airflow_provider_ryft.shipping.shipper import ship_outbox

@@ -46,10 +46,7 @@ class QueryTemplates:
         self._tags = tags
         self._finished = QueryTemplate(context=context, query_state=QueryState.FINISHED, tags=tags)
         self.interrupted = QueryTemplate(
-            context=context,
-            query_state=QueryState.FAILED,
-            tags=(*tags, "duration:unknown"),
-            failure_info=_INTERRUPTED,
+            context=context, query_state=QueryState.FAILED, tags=(*tags, "duration:unknown"), failure_info=_INTERRUPTED
         )
 
     def ended(self, failure: Mapping[str, Any] | None, *, is_duration_known: bool) -> QueryTemplate:
