@@ -1,5 +1,5 @@
 # make demo             run a DAG in real Airflow and show what the sandbox received
-# make test             the whole suite, a process for each core; PYTEST_ARGS="-n 0 tests/sql -k name" for some of it
+# make test             the whole suite, in several processes; PYTEST_ARGS="-n 0 tests/sql -k name" for some of it
 # make test-fast        the tests that need no Airflow, and must not import it
 # make lint             ruff, mypy, import-linter and codespell
 # make bench            what reporting costs a task
@@ -39,12 +39,15 @@ endif
 demo: $(VENV)/.demo
 	$(VENV)/bin/python demo.py
 
-# A file's tests stay together, for the sake of what they share.
-PYTEST := $(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# A file's tests share fixtures, and stay together; support/no_airflow.py sorts the files.
+WORKERS = logical
+PYTEST = $(VENV)/bin/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test
 	$(PYTEST) $(PYTEST_ARGS)
 
+# These wait for a third of their time: more processes than cores.
+test-fast: WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 test-fast: $(VENV)/.test
 	$(PYTEST) --no-airflow $(PYTEST_ARGS)
 
