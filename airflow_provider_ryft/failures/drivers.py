@@ -77,15 +77,14 @@ def _sqlstate_attribute(exception: BaseException) -> DriverError | None:
 # --- drivers, one small reader each: what its exceptions hold, or None if the engine did not cause this one
 
 
+_POSTGRES_USER_ERRORS = (
+    *("does not exist", "authentication failed", "no password supplied", "no pg_hba.conf entry"),
+    *("not permitted to log in", "permission denied for database"),
+)
+_POSTGRES_LIMITS = ("too many", "remaining connection slots")  # connections, or clients already
 _POSTGRES_REFUSALS = {
-    "does not exist": ErrorType.USER_ERROR,  # role or database
-    "authentication failed": ErrorType.USER_ERROR,
-    "no password supplied": ErrorType.USER_ERROR,
-    "no pg_hba.conf entry": ErrorType.USER_ERROR,
-    "not permitted to log in": ErrorType.USER_ERROR,
-    "permission denied for database": ErrorType.USER_ERROR,
-    "too many": ErrorType.INSUFFICIENT_RESOURCES,  # connections, or clients already
-    "remaining connection slots": ErrorType.INSUFFICIENT_RESOURCES,
+    **dict.fromkeys(_POSTGRES_USER_ERRORS, ErrorType.USER_ERROR),
+    **dict.fromkeys(_POSTGRES_LIMITS, ErrorType.INSUFFICIENT_RESOURCES),
 }
 
 
@@ -178,12 +177,8 @@ def _mysql_name(exception: BaseException, code: int) -> str | None:
 
 
 _SQLITE_WORDS = {
-    "locked": ErrorType.EXTERNAL,
-    "disk I/O": ErrorType.EXTERNAL,
-    "unable to open": ErrorType.EXTERNAL,
-    "interrupted": ErrorType.EXTERNAL,
-    "disk is full": ErrorType.INSUFFICIENT_RESOURCES,
-    "out of memory": ErrorType.INSUFFICIENT_RESOURCES,
+    **dict.fromkeys(("locked", "disk I/O", "unable to open", "interrupted"), ErrorType.EXTERNAL),
+    **dict.fromkeys(("disk is full", "out of memory"), ErrorType.INSUFFICIENT_RESOURCES),
 }
 
 
@@ -406,32 +401,24 @@ def _by_status(status: int) -> ErrorType:
     return ErrorType.EXTERNAL if status >= 500 else ErrorType.USER_ERROR
 
 
-_READERS: Mapping[str, Callable[[Any], DriverError | None]] = {
-    "MySQLdb": _mysql,
-    "_duckdb": _duckdb,
-    "botocore": _amazon,
-    "clickhouse_connect": _clickhouse,
-    "clickhouse_driver": _clickhouse,
-    "cx_Oracle": _oracle,
-    "databricks": _databricks,
-    "duckdb": _duckdb,
-    "google": _google,
-    "impala": _hive,
-    "mysql": _mysql,
-    "oracledb": _oracle,
-    "pg8000": _postgres_fields,
-    "prestodb": _trino,
-    "psycopg": _postgres,
-    "psycopg2": _postgres,
-    "pyexasol": _exasol,
-    "pyhive": _hive,
-    "pymssql": _sql_server,
-    "pymysql": _mysql,
-    "pyodbc": _odbc,
-    "redshift_connector": _postgres_fields,
-    "snowflake": _snowflake,
-    "sqlite3": _sqlite,
-    "teradatasql": _teradata,
-    "trino": _trino,
-    "vertica_python": _vertica,
+_PACKAGES: Mapping[Callable[[Any], DriverError | None], tuple[str, ...]] = {
+    _amazon: ("botocore",),
+    _clickhouse: ("clickhouse_connect", "clickhouse_driver"),
+    _databricks: ("databricks",),
+    _duckdb: ("_duckdb", "duckdb"),
+    _exasol: ("pyexasol",),
+    _google: ("google",),
+    _hive: ("impala", "pyhive"),
+    _mysql: ("MySQLdb", "mysql", "pymysql"),
+    _odbc: ("pyodbc",),
+    _oracle: ("cx_Oracle", "oracledb"),
+    _postgres: ("psycopg", "psycopg2"),
+    _postgres_fields: ("pg8000", "redshift_connector"),
+    _snowflake: ("snowflake",),
+    _sql_server: ("pymssql",),
+    _sqlite: ("sqlite3",),
+    _teradata: ("teradatasql",),
+    _trino: ("prestodb", "trino"),
+    _vertica: ("vertica_python",),
 }
+_READERS = {package: reader for reader, packages in _PACKAGES.items() for package in packages}

@@ -27,18 +27,10 @@ class ConnectionFields:
     def __init__(self, connection: Any, hook: Any) -> None:
         self.connection = connection
         self.hook = hook
+        self.login = getattr(connection, "login", None)
+        self.schema = getattr(connection, "schema", None)  # which is a database in many engines
         extra = getattr(connection, "extra_dejson", None)
         self.extra: Mapping[str, Any] = extra if isinstance(extra, Mapping) else {}
-
-    @property
-    def login(self) -> Any:
-        """The connection's user."""
-        return getattr(self.connection, "login", None)
-
-    @property
-    def schema(self) -> Any:
-        """The connection's schema, which is a database in many engines."""
-        return getattr(self.connection, "schema", None)
 
     def from_hook(self, attribute: str) -> Any:
         """Return what the hook was given besides its connection, without running any of its code."""
@@ -68,20 +60,13 @@ def _nothing(_fields: ConnectionFields) -> ConnectionContext:
     return ConnectionContext()
 
 
-def _postgres(fields: ConnectionFields) -> ConnectionContext:
-    return ConnectionContext(fields.from_hook("database") or fields.schema, None, fields.login)
+def _catalog_from(attribute: str) -> Callable[[ConnectionFields], ConnectionContext]:
+    """Return a rule: a hook's attribute is the catalog, or else the connection's schema."""
+    return lambda fields: ConnectionContext(fields.from_hook(attribute) or fields.schema, None, fields.login)
 
 
 def _mysql(fields: ConnectionFields) -> ConnectionContext:
     return ConnectionContext(None, fields.from_hook("schema") or fields.schema, fields.login)
-
-
-def _sql_server(fields: ConnectionFields) -> ConnectionContext:
-    return ConnectionContext(fields.from_hook("schema") or fields.schema, None, fields.login)
-
-
-def _odbc(fields: ConnectionFields) -> ConnectionContext:
-    return ConnectionContext(fields.from_hook("_database") or fields.schema, None, fields.login)
 
 
 def _trino(fields: ConnectionFields) -> ConnectionContext:
@@ -202,23 +187,18 @@ CONNECTION_RULES: Mapping[str, Callable[[ConnectionFields], ConnectionContext]] 
     "gcpspanner": _spanner,
     "generic": default_rule,
     "google_cloud_platform": _google,
-    "hive_cli": _hive,
-    "hiveserver2": _hive,
-    "impala": _hive,
+    **dict.fromkeys(("hive_cli", "hiveserver2", "impala"), _hive),
     "jdbc": _schema_is_catalog,
-    "mssql": _sql_server,
+    "mssql": _catalog_from("schema"),
     "mysql": _mysql,
-    "odbc": _odbc,
+    "odbc": _catalog_from("_database"),
     "oracle": _oracle,
     "pinot": _only_user,
-    "postgres": _postgres,
+    "postgres": _catalog_from("database"),
     "presto": _trino,
     "redshift": _redshift,
     "snowflake": _snowflake,
-    "spark": _nothing,
-    "spark_connect": _nothing,
-    "spark_jdbc": _nothing,
-    "spark_sql": _nothing,
+    **dict.fromkeys(("spark", "spark_connect", "spark_jdbc", "spark_sql"), _nothing),
     "sqlite": _sqlite,
     "teradata": _teradata,
     "trino": _trino,

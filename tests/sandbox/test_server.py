@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -603,7 +604,7 @@ def test_it_ends_with_idle_connections_open() -> None:
         connection.sendall(b"GET /he")
         assert session.get(f"{sandbox.url}/health", timeout=60).status_code == 200
         address = sandbox.url
-    with connection:
+    with connection, suppress(ConnectionResetError):  # a closed connection may be either
         assert connection.recv(1) == b""
     with pytest.raises(requests.ConnectionError):
         requests.get(address, timeout=60)
