@@ -364,49 +364,36 @@ _LOCKS = frozenset({"ACCESS", "CHECKSUM", "EXCLUSIVE", "READ", "SHARE", "WRITE"}
 
 _Rule = Callable[[TokenReader, int], _Kind] | QueryType | NonDeciding
 
+_SESSION_WORDS = ("ABORT", "COMMIT", "DEALLOCATE", "END", "PREPARE", "RESET", "ROLLBACK", "UNSET", "USE")
+_OPAQUE_WORDS = ("<", "{", "CASE", "DO", "FOR", "IF", "LOOP", "REPEAT", "WHILE")  # labels and templates among them
+
 _RULES: dict[str, _Rule] = {
     **SETTLED,
+    **dict.fromkeys(_SESSION_WORDS, NonDeciding.SESSION),
+    **dict.fromkeys(_OPAQUE_WORDS, NonDeciding.OPAQUE),
     "(": _in_parentheses,
-    "<": NonDeciding.OPAQUE,  # a label
-    "{": NonDeciding.OPAQUE,  # a template
-    "ABORT": NonDeciding.SESSION,
     "ALTER": _alter,
     "ANALYSE": _analyze,
     "ANALYZE": _analyze,
     "BEGIN": _begin,
     "BULK": _if_followed_by("INSERT", then=QueryType.INSERT),
-    "CASE": NonDeciding.OPAQUE,
     "COLLECT": _if_followed_by("STAT", "STATISTICS", "STATS", then=QueryType.ANALYZE),
-    "COMMIT": NonDeciding.SESSION,
     "COMPUTE": _if_followed_by("INCREMENTAL", "STATS", then=QueryType.ANALYZE),
     "COPY": _copy,
     "CREATE": _create,
-    "DEALLOCATE": NonDeciding.SESSION,
-    "DO": NonDeciding.OPAQUE,
-    "END": NonDeciding.SESSION,
     "EXEC": _execute,
     "EXPLAIN": _explain,
     "EXPORT": _if_followed_by("DATA", "TO", then=QueryType.SELECT),
-    "FOR": NonDeciding.OPAQUE,
     "FROM": _from,
-    "IF": NonDeciding.OPAQUE,
     "IMPORT": _if_followed_by("INTO", then=QueryType.INSERT),
     "LOAD": _if_followed_by("DATA", "XML", then=QueryType.INSERT),
-    "LOOP": NonDeciding.OPAQUE,
     "PRAGMA": _pragma,
-    "PREPARE": NonDeciding.SESSION,
     "REFRESH": _if_followed_by("MATERIALIZED", then=QueryType.INSERT),
-    "REPEAT": NonDeciding.OPAQUE,
     "REPLACE": _replace,
-    "RESET": NonDeciding.SESSION,
-    "ROLLBACK": NonDeciding.SESSION,
     "SELECT": _select,
     "SET": _set,
     "START": _if_followed_by("TRANSACTION", then=NonDeciding.SESSION),
-    "UNSET": NonDeciding.SESSION,
     "UPDATE": _update,
-    "USE": NonDeciding.SESSION,
-    "WHILE": NonDeciding.OPAQUE,
     "WITH": _with,
 }
 _MYSQL_RULES: dict[str, _Rule] = dict.fromkeys(("EXPLAIN", "DESCRIBE", "DESC"), _explain_mysql)
