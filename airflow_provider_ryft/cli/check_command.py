@@ -19,16 +19,11 @@ PLUGIN = "ryft"
 
 
 class CheckResult(NamedTuple):
-    """What a check found.
+    """What a check found."""
 
-    :param check: what was looked at
-    :param ok: whether it is as it should be
-    :param detail: what was found, and what to do if it is not
-    """
-
-    check: str
-    ok: bool
-    detail: str
+    check: str  # what was looked at
+    ok: bool  # whether it is as it should be
+    detail: str  # what was found, and what to do if it is not
 
 
 def run(arguments: argparse.Namespace) -> int:

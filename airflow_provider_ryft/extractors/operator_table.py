@@ -6,38 +6,25 @@ from typing import NamedTuple
 
 
 class OperatorSpec(NamedTuple):
-    """Where an operator keeps what it ran; each is the name of an attribute, or a path of names and keys with dots.
+    """Where an operator keeps what it ran; each is the name of an attribute, or a path of names and keys with dots."""
 
-    :param sql: the text, or a list of texts; several paths lead to several texts
-    :param query_id: the engine's id, or a list of ids
-    :param conn_id: the id of its connection
-    :param conn_type: the type of its connection, itself and not a path, or a path with a dot
-    :param catalog: the catalog of unqualified names
-    :param schema: the schema of unqualified names
-    :param user: the user that ran it
-    :param batch_id: the id of one text in a list, from the ``{id}`` of all and its ``{number}`` from 1
-    :param event_id: where the event has the engine's id, or ids, with which the task is resumed when it was deferred
-    :param id_form: what the engine's ids look like, where the attribute may hold another, as a regular expression
-    :param is_id_chosen: whether the id is the user's, so that it does not show that the text was run
-    :param runs: a condition without which it runs nothing here: a path to what must be true, or ``not`` and a path
-    :param waits: a condition without which it does not wait for the end of the statement
-    :param does_more: whether it goes on when its statement has ended, so that its failure may be another one
-    """
-
-    sql: str | tuple[str, ...]
-    query_id: str | None = None
-    conn_id: str | None = None
-    conn_type: str | None = None
-    catalog: str | None = None
-    schema: str | None = None
-    user: str | None = None
-    batch_id: str | None = None
+    sql: str | tuple[str, ...]  # the text, or a list of texts; several paths lead to several texts
+    query_id: str | None = None  # the engine's id, or a list of ids
+    conn_id: str | None = None  # the id of its connection
+    conn_type: str | None = None  # the type of its connection, itself and not a path, or a path with a dot
+    catalog: str | None = None  # the catalog of unqualified names
+    schema: str | None = None  # the schema of unqualified names
+    user: str | None = None  # the user that ran it
+    batch_id: str | None = None  # the id of one text in a list, from the ``{id}`` of all and its ``{number}`` from 1
+    # where the event has the engine's id, or ids, with which the task is resumed when it was deferred
     event_id: str | None = None
+    # what the engine's ids look like, where the attribute may hold another, as a regular expression
     id_form: str | None = None
-    is_id_chosen: bool = False
+    is_id_chosen: bool = False  # whether the id is the user's, so that it does not show that the text was run
+    # a condition without which it runs nothing here: a path to what must be true, or ``not`` and a path
     runs: str | None = None
-    waits: str | None = None
-    does_more: bool = False
+    waits: str | None = None  # a condition without which it does not wait for the end of the statement
+    does_more: bool = False  # whether it goes on when its statement has ended, so that its failure may be another one
 
 
 def _transfer(engine: str, *, sql: str = "sql", conn_id: str | None = None) -> OperatorSpec:

@@ -9,6 +9,7 @@ error, because the password, the role or the database has to be corrected; a ser
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from airflow_provider_ryft.ingest.query import ErrorType
 
@@ -214,62 +215,46 @@ TERADATA = _table(
 )
 
 # The reasons in a Google API's error: "Error messages", BigQuery's documentation.
-BIGQUERY: Mapping[str, ErrorType] = {
-    "billingTierLimitExceeded": RESOURCES,
-    "jobRateLimitExceeded": RESOURCES,
-    "quotaExceeded": RESOURCES,
-    "rateLimitExceeded": RESOURCES,
-    "resourcesExceeded": RESOURCES,
-    "backendError": EXTERNAL,
-    "stopped": EXTERNAL,
-    "timeout": RESOURCES,
-    "tableUnavailable": EXTERNAL,
-    "internalError": INTERNAL,
-    "jobInternalError": INTERNAL,
-    "jobBackendError": EXTERNAL,
-}
+BIGQUERY = _table(
+    INSUFFICIENT_RESOURCES=[
+        *("billingTierLimitExceeded", "jobRateLimitExceeded", "quotaExceeded", "rateLimitExceeded"),
+        *("resourcesExceeded", "timeout"),
+    ],
+    EXTERNAL=["backendError", "jobBackendError", "stopped", "tableUnavailable"],
+    INTERNAL_ERROR=["internalError", "jobInternalError"],
+)
 
 # A deadline of Airflow's own: the reason, whatever it was that did not come in time.
-DEADLINES: Mapping[str, ErrorType] = {
-    "AirflowSensorTimeout": RESOURCES,
-    "TaskDeferralTimeout": RESOURCES,
-    "DatabricksSqlExecutionTimeout": RESOURCES,
-}
+DEADLINES = _table(
+    INSUFFICIENT_RESOURCES=["AirflowSensorTimeout", "TaskDeferralTimeout", "DatabricksSqlExecutionTimeout"]
+)
 
 # Python's and Airflow's own exceptions, those of the libraries under the drivers, and PEP 249's classes, by the name of
 # the class or of one of its bases.
-CLASSES: Mapping[str, ErrorType] = {
-    "AirflowTaskTimeout": RESOURCES,
-    "AirflowTaskTerminated": EXTERNAL,
-    "KeyboardInterrupt": EXTERNAL,
-    "SystemExit": EXTERNAL,
-    "GeneratorExit": EXTERNAL,
-    "CancelledError": EXTERNAL,
-    "MemoryError": RESOURCES,
-    "ConnectionError": EXTERNAL,
-    "TimeoutError": RESOURCES,
-    "OSError": EXTERNAL,
-    "EOFError": EXTERNAL,
-    "TTransportException": EXTERNAL,  # thrift
-    "TransportError": EXTERNAL,  # google.auth
-    "HTTPClientError": EXTERNAL,  # botocore
-    "MaxRetryError": EXTERNAL,  # urllib3
-    "NewConnectionError": EXTERNAL,
-    "ProtocolError": EXTERNAL,
-    "PoolError": RESOURCES,  # MySQL Connector, psycopg2: no connection is free
-}
-PEP_249: Mapping[str, ErrorType] = {
-    "DataError": USER,
-    "IntegrityError": USER,
-    "ProgrammingError": USER,
-    "NotSupportedError": USER,
-    "InternalError": INTERNAL,
-    "OperationalError": EXTERNAL,
-    "InterfaceError": EXTERNAL,
-}
+CLASSES = _table(
+    INSUFFICIENT_RESOURCES=[
+        *("AirflowTaskTimeout", "MemoryError", "TimeoutError"),
+        "PoolError",  # MySQL Connector, psycopg2: no connection is free
+    ],
+    EXTERNAL=[
+        *("AirflowTaskTerminated", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "CancelledError"),
+        *("ConnectionError", "OSError", "EOFError", "NewConnectionError", "ProtocolError"),
+        *(
+            "TTransportException",
+            "TransportError",
+            "HTTPClientError",
+            "MaxRetryError",
+        ),  # thrift, Google, botocore, urllib3
+    ],
+)
+PEP_249 = _table(
+    USER_ERROR=["DataError", "IntegrityError", "ProgrammingError", "NotSupportedError"],
+    INTERNAL_ERROR=["InternalError"],
+    EXTERNAL=["OperationalError", "InterfaceError"],
+)
 
 
-def by_class(exception: BaseException, kinds: Mapping[str, ErrorType]) -> ErrorType | None:
+def by_class(exception: BaseException, kinds: Mapping[Any, ErrorType]) -> ErrorType | None:
     """Look the classes of an exception up in one of these tables, the most special first."""
     for kind in type(exception).__mro__:
         if kind.__name__ in kinds:

@@ -23,22 +23,15 @@ Part = TypeVar("Part")
 
 
 class ConnectionDetails(NamedTuple):
-    """What the statements of one hook, in one schema, have in common.
+    """What the statements of one hook, in one schema, have in common."""
 
-    :param connection: the hook's connection
-    :param hook: the hook, which is not kept alive; ``None`` if there is none, or if it cannot be referred to weakly
-    :param schema: the schema that the statements name themselves
-    :param dialect: the connection type that says which SQL is spoken
-    :param context: where the statements run, and as whom
-    :param tags: the connection's id and type
-    """
-
-    connection: Any
+    connection: Any  # the hook's connection
+    # the hook, which is not kept alive; ``None`` if there is none, or if it cannot be referred to weakly
     hook: ref[Any] | None
-    schema: str | None
-    dialect: str | None
-    context: ConnectionContext
-    tags: tuple[str, ...]
+    schema: str | None  # the schema that the statements name themselves
+    dialect: str | None  # the connection type that says which SQL is spoken
+    context: ConnectionContext  # where the statements run, and as whom
+    tags: tuple[str, ...]  # the connection's id and type
 
     def fit(self, statement: Statement) -> bool:
         """Return whether they were read for the statement's very connection and hook, and its schema."""

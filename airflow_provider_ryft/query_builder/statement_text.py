@@ -22,26 +22,16 @@ _NEVER_OUTRANKED = (QueryType.INSERT, QueryType.MERGE)
 
 
 class StatementText(NamedTuple):
-    """The text of a statement, ready to leave.
+    """The text of a statement, ready to leave."""
 
-    :param original: the text as it was executed
-    :param dialect: the dialect that it was read in
-    :param secrets: those that were known
-    :param query_type: what kind of statement it is
-    :param json: what is reported of it, as JSON
-    :param redacted: the text without secrets; ``None`` if it could not be checked
-    :param hides_parts: whether an error message that quotes the text could show more than is reported
-    :param tags: what was done to it
-    """
-
-    original: str
-    dialect: str | None
-    secrets: KnownSecrets
-    query_type: QueryType | None
-    json: str
-    redacted: str | None
-    hides_parts: bool
-    tags: tuple[str, ...]
+    original: str  # the text as it was executed
+    dialect: str | None  # the dialect that it was read in
+    secrets: KnownSecrets  # those that were known
+    query_type: QueryType | None  # what kind of statement it is
+    json: str  # what is reported of it, as JSON
+    redacted: str | None  # the text without secrets; ``None`` if it could not be checked
+    hides_parts: bool  # whether an error message that quotes the text could show more than is reported
+    tags: tuple[str, ...]  # what was done to it
 
     def is_current(self, original: str, dialect: str | None, secrets: KnownSecrets) -> bool:
         """Return whether it would be the same if it was made now; one that could not be checked is tried again."""

@@ -47,16 +47,11 @@ def utf8_safe(text: str) -> str:
 
 
 class Spellings(NamedTuple):
-    """The ways in which secrets may be written.
+    """The ways in which secrets may be written."""
 
-    :param plain: the secrets as they are
-    :param escaped: the other ways, of which most secrets have none
-    :param signs: a text that has none of these has nothing that is escaped
-    """
-
-    plain: frozenset[str]
-    escaped: tuple[str, ...]
-    signs: tuple[str, ...]
+    plain: frozenset[str]  # the secrets as they are
+    escaped: tuple[str, ...]  # the other ways, of which most secrets have none
+    signs: tuple[str, ...]  # a text that has none of these has nothing that is escaped
 
 
 class KnownSecrets:

@@ -21,16 +21,11 @@ _LEXICAL = ("'", '"', "`", "\\", "$", "--", "/*", "*/", "#", "[", "]", ";")
 
 
 class RedactedPrefix(NamedTuple):
-    """The beginning of a text, without secrets.
+    """The beginning of a text, without secrets."""
 
-    :param text: what is left
-    :param had_secret: whether there was one
-    :param removed_delimiters: whether one had characters in it that delimit SQL's literals and comments
-    """
-
-    text: str
-    had_secret: bool
-    removed_delimiters: bool
+    text: str  # what is left
+    had_secret: bool  # whether there was one
+    removed_delimiters: bool  # whether one had characters in it that delimit SQL's literals and comments
 
 
 def redact(text: str) -> str:

@@ -18,16 +18,11 @@ MAX_BODY = 10 << 20
 
 @dataclass(frozen=True)
 class Request:
-    """A request to the Ingest API that the sandbox answered, or would not answer.
+    """A request to the Ingest API that the sandbox answered, or would not answer."""
 
-    :param status: of the answer; ``None`` if there was none, or only the beginning of a 200
-    :param length: bytes of the body
-    :param queries: how many queries it held
-    """
-
-    status: int | None
-    length: int
-    queries: int
+    status: int | None  # of the answer; ``None`` if there was none, or only the beginning of a 200
+    length: int  # bytes of the body
+    queries: int  # how many queries it held
 
 
 class SandboxState:

@@ -31,16 +31,11 @@ CREATE INDEX IF NOT EXISTS delivery_by_query_id ON delivery (query_id);
 
 @dataclass(frozen=True)
 class StoredQuery:
-    """A query as it was received.
+    """A query as it was received."""
 
-    :param number: counts accepted queries from 1, those that were deleted included
-    :param received_at: ISO 8601, in UTC
-    :param record: the payload
-    """
-
-    number: int
-    received_at: str
-    record: dict[str, Any]
+    number: int  # counts accepted queries from 1, those that were deleted included
+    received_at: str  # ISO 8601, in UTC
+    record: dict[str, Any]  # the payload
 
 
 class Store:

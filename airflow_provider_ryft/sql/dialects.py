@@ -19,66 +19,38 @@ class LexicalRules:
     It is a plain class, and not a dataclass or a named tuple, because those take longer to define than all else here.
 
     :param base: where the traits that are not given come from; ``None``: the standard
-    :param backslash: a backslash takes the meaning from the next character in ``'...'``
-    :param backslash_in_names: and in quoted names
-    :param double: what ``"..."`` is: a ``name``, a ``string``, or, to SQLite, ``either``
-    :param brackets: ``[...]`` is a name
-    :param e_strings: ``E'...'`` has backslashes
-    :param raw_strings: ``r'...'`` has none
-    :param triple: ``'''...'''`` is a string
-    :param q_strings: ``q'[...]'`` is a string
-    :param dollar: ``$tag$...$tag$`` is a string (``tag``), or only ``$$...$$`` (``bare``)
-    :param at_signs: ``@@...@@`` is a string
-    :param curly_quotes: a string may be between typographic quotes
-    :param nested: comments nest; ``None`` if that is not known
-    :param executable: ``/*! ... */`` is executed
-    :param hash_comments: what starts a comment in addition to ``--``, as a regular expression
-    :param slash_comments: ``//`` starts a comment
-    :param dash_space: ``--`` starts one only before white space
-    :param continued_comments: a backslash at the end of a line continues the comment on the next
-    :param return_ends_comment: a carriage return without a line feed ends a comment
-    :param hash_words: ``#`` may be in a name
-    :param dashed_names: the first of several dotted names may have dashes
-    :param digit_names: a name after a dot may begin with a digit: ``t.1``
-    :param money: ``$1`` is an amount
-    :param numbered: ``?1`` is a placeholder
-    :param format_data: after ``INSERT ... FORMAT name`` comes data
-    :param copy_data: after ``COPY ... FROM STDIN;`` comes data
-    :param scripts: after ``CREATE ... SCRIPT ... AS`` comes a program in another language, to the end of the text
-    :param settings: ``SET name=value`` takes the text up to the semicolon as it is
-    :param word_settings: ``SET name=word`` takes the word for a string
-    :param cautious: it is no dialect's: text is cut as long as all agree, and the rest is a string
+    :param traits: the attributes that differ from it
     """
 
-    backslash: bool = False
-    backslash_in_names: bool = False
-    double: str = "name"
-    brackets: bool = False
-    e_strings: bool = False
-    raw_strings: bool = False
-    triple: bool = False
-    q_strings: bool = False
-    dollar: str = ""
-    at_signs: bool = False
-    curly_quotes: bool = False
-    nested: bool | None = False
-    executable: bool = False
-    hash_comments: str = ""
-    slash_comments: bool = False
-    dash_space: bool = False
-    continued_comments: bool = False
-    return_ends_comment: bool = True
-    hash_words: bool = False
-    dashed_names: bool = False
-    digit_names: bool = False
-    money: bool = False
-    numbered: bool = False
-    format_data: bool = False
-    copy_data: bool = False
-    scripts: bool = False
-    settings: bool = False
-    word_settings: bool = False
-    cautious: bool = False
+    backslash: bool = False  # a backslash takes the meaning from the next character in ``'...'``
+    backslash_in_names: bool = False  # and in quoted names
+    double: str = "name"  # what ``"..."`` is: a ``name``, a ``string``, or, to SQLite, ``either``
+    brackets: bool = False  # ``[...]`` is a name
+    e_strings: bool = False  # ``E'...'`` has backslashes
+    raw_strings: bool = False  # ``r'...'`` has none
+    triple: bool = False  # ``'''...'''`` is a string
+    q_strings: bool = False  # ``q'[...]'`` is a string
+    dollar: str = ""  # ``$tag$...$tag$`` is a string (``tag``), or only ``$$...$$`` (``bare``)
+    at_signs: bool = False  # ``@@...@@`` is a string
+    curly_quotes: bool = False  # a string may be between typographic quotes
+    nested: bool | None = False  # comments nest; ``None`` if that is not known
+    executable: bool = False  # ``/*! ... */`` is executed
+    hash_comments: str = ""  # what starts a comment in addition to ``--``, as a regular expression
+    slash_comments: bool = False  # ``//`` starts a comment
+    dash_space: bool = False  # ``--`` starts one only before white space
+    continued_comments: bool = False  # a backslash at the end of a line continues the comment on the next
+    return_ends_comment: bool = True  # a carriage return without a line feed ends a comment
+    hash_words: bool = False  # ``#`` may be in a name
+    dashed_names: bool = False  # the first of several dotted names may have dashes
+    digit_names: bool = False  # a name after a dot may begin with a digit: ``t.1``
+    money: bool = False  # ``$1`` is an amount
+    numbered: bool = False  # ``?1`` is a placeholder
+    format_data: bool = False  # after ``INSERT ... FORMAT name`` comes data
+    copy_data: bool = False  # after ``COPY ... FROM STDIN;`` comes data
+    scripts: bool = False  # after ``CREATE ... SCRIPT ... AS`` comes a program, to the end of the text
+    settings: bool = False  # ``SET name=value`` takes the text up to the semicolon as it is
+    word_settings: bool = False  # ``SET name=word`` takes the word for a string
+    cautious: bool = False  # it is no dialect's: text is cut as long as all agree, and the rest is a string
 
     def __init__(self, base: LexicalRules | None = None, **traits: bool | str | None) -> None:
         changed = {**vars(base), **traits} if base else traits
