@@ -1,4 +1,4 @@
-"""A stencil writes what a query writes."""
+"""A template writes what a query writes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def of(query: Query) -> QueryTemplate:
     )
 
 
-def encode(stencil: QueryTemplate, query_id: Any, text: Any, timestamp: Any, duration_ms: Any) -> bytes:
-    return stencil.encode(json_id(query_id), json_text(text), json_time(timestamp), duration_ms)
+def encode(template: QueryTemplate, query_id: Any, text: Any, timestamp: Any, duration_ms: Any) -> bytes:
+    return template.encode(json_id(query_id), json_text(text), json_time(timestamp), duration_ms)
 
 
 @given(strategies.queries(), strategies.queries())
 def test_what_it_writes_is_what_the_query_would(common: Query, own: Query) -> None:
     """Byte by byte, for the query that it was made from and for every other one with its own text, id and times."""
-    stencil = of(common)
+    template = of(common)
     for one in (common, own):
         expected = Query(
             context=common.context,
@@ -47,17 +47,17 @@ def test_what_it_writes_is_what_the_query_would(common: Query, own: Query) -> No
             tags=common.tags,
             failure_info=common.failure_info if isinstance(common.failure_info, FailureInfo) else None,
         )
-        assert encode(stencil, one.query_id, one.query, one.timestamp, one.duration_ms) == expected.encode()
+        assert encode(template, one.query_id, one.query, one.timestamp, one.duration_ms) == expected.encode()
 
 
 def test_signs_of_a_format_are_only_signs() -> None:
-    stencil = QueryTemplate(
+    template = QueryTemplate(
         context={"catalog": "%s%(x)d", "user": "100%"},
         query_state=QueryState.FAILED,
         tags=("%%", "%d"),
         failure_info={"error_type": "EXTERNAL", "failure_message": "%s at %"},
     )
-    payload = json.loads(encode(stencil, "%s", "SELECT '%s' LIKE '%'", NOON, 1))
+    payload = json.loads(encode(template, "%s", "SELECT '%s' LIKE '%'", NOON, 1))
     assert payload["context"] == {"catalog": "%s%(x)d", "user": "100%"}
     assert payload["tags"] == ["%%", "%d"]
     assert payload["failureInfo"]["failureMessage"] == "%s at %"

@@ -109,7 +109,7 @@ def test_marks(dag: Any, selective: bool, of_dag: bool | None, of_task: bool | N
 
 @pytest.mark.parametrize("of_task", [False, True])
 def test_the_mark_of_a_mapped_task_holds_for_its_instances(dag: Any, of_task: bool) -> None:
-    """Airflow makes a mapped task's operator anew for each instance, without what was set at the mapped one."""
+    """Airflow makes a new operator for each instance of a mapped task, without what was set at the mapped one."""
     mapped = dag.get_task("mapped")
     (enable_ryft if of_task else disable_ryft)(mapped)
     instance = mapped.unmap({"sql": "a", "task_id": "mapped"})
