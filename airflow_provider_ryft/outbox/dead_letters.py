@@ -19,18 +19,12 @@ _QUERY = b',"query":'  # not to be found before the query, because quotes in the
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A query that the server refused.
+    """A query that the server refused."""
 
-    :param line: the query as it was sent
-    :param status: the HTTP status of the answer
-    :param message: the server's message, shortened
-    :param at: when that was, ISO 8601 in UTC
-    """
-
-    line: bytes = field(repr=False)
-    status: int
-    message: str
-    at: str
+    line: bytes = field(repr=False)  # the query as it was sent
+    status: int  # the HTTP status of the answer
+    message: str  # the server's message, shortened
+    at: str  # when that was, ISO 8601 in UTC
 
     @property
     def payload(self) -> dict[str, Any]:

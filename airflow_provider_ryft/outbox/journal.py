@@ -24,16 +24,11 @@ _MAX_MEMORY = 32 << 20
 
 
 class CloseResult(NamedTuple):
-    """What became of the queries of a journal that was closed, except those that were settled.
+    """What became of the queries of a journal that was closed, except those that were settled."""
 
-    :param kept: how many are on disk, to be sent later
-    :param lost: how many are nowhere, because there was no disk to keep them
-    :param stems: of the files that they are in
-    """
-
-    kept: int = 0
-    lost: int = 0
-    stems: frozenset[str] = frozenset()
+    kept: int = 0  # how many are on disk, to be sent later
+    lost: int = 0  # how many are nowhere, because there was no disk to keep them
+    stems: frozenset[str] = frozenset()  # of the files that they are in
 
 
 class Journal:

@@ -22,20 +22,14 @@ _POLL = 0.002
 
 @dataclass
 class OutboxState:
-    """The content of the file.
+    """The content of the file."""
 
-    :param breaker: whether requests may pass
-    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
-    :param last_success: when the server last accepted something, in seconds since 1970; 0 if never
-    :param max_bytes: the longest request that the server may accept, as far as it was found out; 0 if it was not
-    :param max_bytes_until: how long to believe that
-    """
-
-    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)  # whether requests may pass
+    # queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
     counters: Counter[str] = field(default_factory=Counter)
-    last_success: float = 0.0
-    max_bytes: int = 0
-    max_bytes_until: float = 0.0
+    last_success: float = 0.0  # when the server last accepted something, in seconds since 1970; 0 if never
+    max_bytes: int = 0  # the longest request that the server may accept, as far as it was found out; 0 if it was not
+    max_bytes_until: float = 0.0  # how long to believe that
 
     @classmethod
     def decode(cls, data: bytes) -> OutboxState:
