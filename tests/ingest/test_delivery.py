@@ -182,7 +182,7 @@ def stored(sandbox: Sandbox) -> Counter[str]:
     return Counter(record["queryId"] for record in sandbox.records())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(day=days())
 def test_any_push_accepts_or_refuses_each_query_once_and_refuses_poison_only(shared: Sandbox, day: Day) -> None:
     """Whatever is refused is poison or too long, whatever is neither is there, and nothing is both or twice."""
@@ -202,7 +202,7 @@ def test_any_push_accepts_or_refuses_each_query_once_and_refuses_poison_only(sha
     assert result.requests == len(shared.requests)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(day=days())
 def test_any_push_to_a_server_that_never_took_anything_refuses_poison_or_stops(shared: Sandbox, day: Day) -> None:
     """A server that refuses everything is not believed; then nothing counts as refused that was good."""

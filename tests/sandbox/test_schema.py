@@ -285,7 +285,7 @@ def mutants(draw: st.DrawFn) -> Any:
     return payload
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mutant=mutants())
 def test_one_change_is_judged_alike_by_both(mutant: Any) -> None:
     field = refused_field(mutant)
@@ -297,7 +297,7 @@ def test_one_change_is_judged_alike_by_both(mutant: Any) -> None:
         assert any(names(problem, field) for problem in found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=times().flatmap(edits))
 def test_both_agree_on_what_a_time_is(text: str) -> None:
     field = refused_field(changed("timestamp", text))
@@ -306,7 +306,7 @@ def test_both_agree_on_what_a_time_is(text: str) -> None:
     assert field in (None, "timestamp")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(value=json_values())
 def test_both_agree_on_what_a_record_is(value: Any) -> None:
     field = refused_field(value)

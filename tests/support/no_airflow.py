@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 # The tests of what works without Airflow, and what is not among them.
 TESTS = Path(__file__).parents[1]
 NO_AIRFLOW = {TESTS / name for name in ("failures", "ingest", "outbox", "sandbox", "shipping", "sql")}
-AIRFLOW = {TESTS / "failures" / "test_airflow_exceptions.py"}
+# The processes that are killed take as long as a third of all the others together.
+LEFT_OUT = {TESTS / "failures" / "test_airflow_exceptions.py", TESTS / "outbox" / "test_kill.py"}
+LONGEST = {"test_delivery.py", "test_drain.py", "test_kill.py", "test_state_machine.py"}  # which begin early
 
 
 def needs_no_airflow(path: Path) -> bool:
     """Return whether the tests of a file run without Airflow."""
-    return path not in AIRFLOW and not NO_AIRFLOW.isdisjoint(path.parents)
+    return path not in LEFT_OUT and not NO_AIRFLOW.isdisjoint(path.parents)
 
 
 class NoAirflow:
@@ -49,4 +51,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if needs_no_airflow(item.path):
             item.add_marker("no_airflow")
-    items.sort(key=lambda item: item.get_closest_marker("integration") is None)
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None and item.path.name not in LONGEST)
