@@ -68,7 +68,8 @@ class QueryTemplates:
 class TemplateCache:
     """Finds or makes the templates of statements.
 
-    It takes 4 us to encode a query with a template, and 21 us without.
+    It takes 4 us to encode a query with a template, and 21 us without. To compare with what was found last takes 1 us
+    less than to look it up.
 
     :param tags: what the task and the options add to each query
     :param omit: counts and logs a part that cannot be read
@@ -78,6 +79,7 @@ class TemplateCache:
         self._tags = tags
         self._omit = omit
         self._cached: tuple[KnownSecrets | None, dict[object, QueryTemplates]] = None, {}
+        self._last: tuple[object, QueryTemplates | None] = None, None
 
     def find(
         self, statement: Statement, connection: ConnectionDetails, text: StatementText, secrets: KnownSecrets
@@ -89,14 +91,18 @@ class TemplateCache:
         :param text: its text
         :param secrets: those that are known now
         """
-        cached_for, templates = self._cached  # atomically, because another thread may know another secret
+        version, outcome_known = statement.server_version, statement.outcome_known
+        key = connection.context, connection.tags, text.query_type, version, outcome_known, text.tags
+        last, found = self._last  # atomically, because another thread may know another secret
+        if found is not None and last == (secrets, key):
+            return found
+        cached_for, templates = self._cached
         if cached_for is not secrets or len(templates) >= _MAX_TEMPLATES:
             templates = {}
             self._cached = secrets, templates
-        version, outcome_known = statement.server_version, statement.outcome_known
-        key = connection.context, connection.tags, text.query_type, version, outcome_known, text.tags
         found = templates.get(key)
         if found is not None:
+            self._last = (secrets, key), found
             return found
         unknown = () if outcome_known else ("query_state:unknown",)
         try:
