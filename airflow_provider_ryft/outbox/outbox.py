@@ -140,9 +140,8 @@ class BaseOutbox(ABC):
         if evicted:
             self.state.add_counts(**evicted)
             reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
-            log.warning(
-                "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
-            )
+            message = "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s"
+            log.warning(message, self.path, reasons)
         return evicted.total()
 
     # --- what the commands do
@@ -155,14 +154,9 @@ class BaseOutbox(ABC):
         from airflow_provider_ryft.outbox.stats import OutboxStats, folder_stats
 
         state, now = self.state.read_state(), self._clock()
-        return OutboxStats(
-            running=folder_stats(self._storage, OPEN, now),
-            ready=folder_stats(self._storage, READY, now),
-            claimed=folder_stats(self._storage, CLAIMED, now),
-            dead=folder_stats(self._storage, DEAD, now),
-            state=state,
-            remaining_pause=state.breaker.remaining_pause(now, self.state.policy),
-        )
+        pause = state.breaker.remaining_pause(now, self.state.policy)
+        running, ready, claimed, dead = (folder_stats(self._storage, one, now) for one in (OPEN, READY, CLAIMED, DEAD))
+        return OutboxStats(running, ready, claimed, dead, state, pause)
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Yield what the server refused, the oldest first.

@@ -11,18 +11,15 @@ from airflow_provider_ryft.outbox.shared_state import OutboxState
 
 
 class FolderStats(NamedTuple):
-    """What is in one of the outbox's folders.
+    """How many files, queries and bytes are in one of the outbox's folders.
 
-    :param files: how many files
-    :param queries: how many queries
-    :param bytes: how many bytes
     :param age: seconds since the oldest file was made; 0 if there is none
     """
 
-    files: int = 0
-    queries: int = 0
-    bytes: int = 0
-    age: float = 0.0
+    files: int
+    queries: int
+    bytes: int
+    age: float
 
 
 class OutboxStats(NamedTuple):
@@ -53,13 +50,9 @@ def folder_stats(storage: SegmentStorage, folder: str, now: float) -> FolderStat
     names = storage.segments(folder)
     if folder == OPEN:  # a journal's name does not say yet what is in it
         names = [name.holding(*_content_of(storage, name)) for name in names]
-    oldest = min((name.created for name in names), default=None)
-    return FolderStats(
-        files=len(names),
-        queries=sum(name.queries for name in names),
-        bytes=sum(name.size for name in names),
-        age=0.0 if oldest is None else max(0.0, now - oldest / 1e9),
-    )
+    age = max((now - name.created / 1e9 for name in names), default=0.0)
+    queries, size = sum(name.queries for name in names), sum(name.size for name in names)
+    return FolderStats(len(names), queries, size, max(0.0, age))
 
 
 def _content_of(storage: SegmentStorage, name: SegmentName) -> tuple[int, int]:
