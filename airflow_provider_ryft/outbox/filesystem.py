@@ -50,10 +50,15 @@ class FileSystem:
     def lock(self, path: str, *, create: bool = False) -> int | None:
         """Lock a file, at once or not at all, and return its descriptor.
 
-        :param create: make it if it is not there, which else is a :class:`FileNotFoundError`
-        :return: ``None`` if another process holds the lock, or the file is not what the path names any more
+        :param create: make it if it is not there
+        :return: ``None`` if another process holds the lock, or the path names no file, or not that one any more
         """
-        return _open_locked(path, os.O_CREAT if create else 0)
+        try:
+            return _open_locked(path, os.O_CREAT if create else 0)
+        except FileNotFoundError:
+            if create:  # there is no folder for it
+                raise
+            return None
 
     def append(self, descriptor: int, data: bytes) -> None:
         """Append bytes: all of them, or none as far as that can be undone."""

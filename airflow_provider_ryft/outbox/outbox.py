@@ -42,27 +42,25 @@ log = logging.getLogger(__name__)
 
 
 class BaseOutbox(ABC):
-    """What can be done with queries that are to be delivered, whatever stores them; see :class:`Outbox` for the limits.
+    """What can be done with queries that are to be delivered, whatever stores them.
 
     :param storage: where the segments are
+    :param max_bytes: how much may wait to be sent; the oldest is removed then
+    :param max_age: for how many seconds
+    :param clock: seconds since 1970
     """
 
-    def __init__(
-        self, storage: SegmentStorage, max_bytes: int, max_age: float, max_segments: int, clock: Callable[[], float]
-    ) -> None:
+    max_segments = 10_000  # as many files may wait at the most
+
+    def __init__(self, storage: SegmentStorage, max_bytes: int, max_age: float, clock: Callable[[], float]) -> None:
+        self.path = storage.path  # the directory, or the URL as a user may see it
         self.max_bytes = max_bytes
         self.max_age = max_age
-        self.max_segments = max_segments
         self._storage = storage
         self._clock = clock
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
-
-    @property
-    def path(self) -> str:
-        """The directory, or the URL as a user may see it."""
-        return self._storage.path
 
     @property
     @abstractmethod
@@ -133,7 +131,7 @@ class BaseOutbox(ABC):
 
         evicted: Counter[str] = Counter()
         try:
-            limits = (self.max_bytes, self.max_age, self.max_segments)
+            limits = self.max_bytes, self.max_age, self.max_segments
             housekeeping.evict(self._storage, evicted, *limits, now=self._clock())
         except OSError as error:
             self.report_disk_error(error)
@@ -214,11 +212,8 @@ class Outbox(BaseOutbox):
     task's process calls raise nothing for what the disk does; the outbox says once what is wrong, and goes on without.
 
     :param path: of the directory; it belongs to this user, or is made
-    :param max_bytes: how much may wait to be sent; the oldest is removed then
-    :param max_age: for how many seconds
-    :param max_segments: in how many files
+    :param max_bytes: as the other limit and the clock, see :class:`BaseOutbox`
     :param breaker_policy: when the circuit breaker opens, and for how long
-    :param clock: seconds since 1970
     :param patience: seconds that a task waits at the most for the state that it shares with other processes
     :param disk: what does the work
     """
@@ -229,15 +224,13 @@ class Outbox(BaseOutbox):
         *,
         max_bytes: int = 256 << 20,
         max_age: float = 7 * 86400.0,
-        max_segments: int = 10_000,
         breaker_policy: BreakerPolicy | None = None,
         clock: Callable[[], float] = time.time,
         patience: float = 0.05,
         disk: FileSystem | None = None,
     ) -> None:
-        self._disk = disk or FileSystem()
-        self._directory = OutboxDirectory(os.path.abspath(os.fspath(path)), self._disk)
-        super().__init__(self._directory, max_bytes, max_age, max_segments, clock)
+        self._directory = OutboxDirectory(os.path.abspath(path), disk or FileSystem())
+        super().__init__(self._directory, max_bytes, max_age, clock)
         self._breaker_policy = breaker_policy
         self._patience = patience
 
@@ -247,8 +240,8 @@ class Outbox(BaseOutbox):
         from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
         from airflow_provider_ryft.outbox.shared_state import SharedState
 
-        path = self._directory.path_of("state.json")
-        return SharedState(path, self._disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
+        path, disk = self._directory.path_of("state.json"), self._directory.disk
+        return SharedState(path, disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
 
     def open_journal(self) -> Journal:
         """Return a new journal for the statements of this process."""
