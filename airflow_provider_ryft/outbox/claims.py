@@ -71,13 +71,11 @@ class SegmentClaims:
         What a disk does not move is adopted by another process.
         """
         names = []
-        for segment in list(self._held):
+        while self._held:
             try:
-                names.append(self._storage.restore_segment(segment))
+                names.append(self._storage.restore_segment(self._held.pop(0)))
             except OSError as error:
                 self._storage.report_disk_error(error)
-            finally:
-                self._held.remove(segment)
         return names
 
     def _remove(self, segment: ClaimedSegment) -> None:

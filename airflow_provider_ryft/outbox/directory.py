@@ -15,6 +15,7 @@ OPEN = "open"  # journals of processes that run, or died
 READY = "ready"  # segments to be sent
 CLAIMED = "claimed"  # segments that a process is sending
 DEAD = "dead"  # queries that the server refused
+FOLDERS = (OPEN, READY, CLAIMED, DEAD)
 UNFINISHED = ".new"  # ends the name of a file that is being written
 
 # A lock says whether its holder lives. Only a network file system that is mounted without locks can lie about holders
@@ -109,7 +110,7 @@ class OutboxDirectory(SegmentStorage):
         :raises OSError: if it can't be made, or belongs to another user
         """
         self.disk.make_folder(self.path)
-        for folder in (OPEN, READY, CLAIMED, DEAD):
+        for folder in FOLDERS:
             self.disk.make_private(self.path_of(folder))
         self._is_ours = True
 

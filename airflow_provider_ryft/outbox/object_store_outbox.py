@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +117,10 @@ class ObjectStoreOutbox(BaseOutbox):
             return self.report_disk_error(error)
         return self.disk_problem
 
-    def _put(self, name: SegmentName, lines: Iterable[bytes]) -> bool:
-        segment = list(lines)
-        data = encode_segment(segment)
+    def _put(self, name: SegmentName, lines: Collection[bytes]) -> bool:
+        data = encode_segment(lines)
         try:
-            self._store.put_segment(READY, name.holding(len(segment), len(data)), data)
+            self._store.put_segment(READY, name.holding(len(lines), len(data)), data)
         except OSError as error:
             self.report_disk_error(error)
             return False

@@ -24,7 +24,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, OutboxDirectory, SegmentStorage
+from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, FOLDERS, READY, OutboxDirectory, SegmentStorage
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.records import encode_segment
@@ -56,6 +56,7 @@ class BaseOutbox(ABC):
         self.path = storage.path  # the directory, or the URL as a user may see it
         self.max_bytes = max_bytes
         self.max_age = max_age
+        self.report_disk_error = storage.report_disk_error
         self._storage = storage
         self._clock = clock
 
@@ -72,10 +73,6 @@ class BaseOutbox(ABC):
         """What is wrong with the storage, in a few sentences; empty if nothing is."""
         return self._storage.disk_problem
 
-    def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong with the storage, in the log only once."""
-        return self._storage.report_disk_error(error)
-
     def remaining_pause(self) -> float:
         """Return the seconds for which the circuit breaker stays open; 0 if something may be sent."""
         return self.state.read_state().breaker.remaining_pause(self._clock(), self.state.policy)
@@ -88,10 +85,8 @@ class BaseOutbox(ABC):
 
     def ready_segments(self) -> list[SegmentName]:
         """Return the names of what waits to be sent, the oldest first."""
-        if not self._storage.exists():
-            return []
         try:
-            return self._storage.segments(READY)
+            return self._storage.segments(READY) if self._storage.exists() else []
         except OSError as error:
             self.report_disk_error(error)
             return []
@@ -153,7 +148,7 @@ class BaseOutbox(ABC):
 
         state, now = self.state.read_state(), self._clock()
         pause = state.breaker.remaining_pause(now, self.state.policy)
-        running, ready, claimed, dead = (folder_stats(self._storage, one, now) for one in (OPEN, READY, CLAIMED, DEAD))
+        running, ready, claimed, dead = (folder_stats(self._storage, folder, now) for folder in FOLDERS)
         return OutboxStats(running, ready, claimed, dead, state, pause)
 
     def dead_letters(self) -> Iterator[DeadLetter]:
@@ -256,10 +251,7 @@ class Outbox(BaseOutbox):
         return self.disk_problem
 
     def count_queries(self, stems: Collection[str]) -> int | None:
-        """Return the number of queries that wait, or are being sent, in some files; ``None`` if it is unknown.
-
-        :param stems: what the names of the files begin with
-        """
+        """Return the number of queries that wait, or are being sent, in files of these names; ``None`` if unknown."""
         try:
             names = [name for folder in (READY, CLAIMED) for name in self._directory.segments(folder)]
         except OSError as error:

@@ -30,12 +30,7 @@ _START = rb'\["(?:begin|end|drop|sent)","'
 
 
 def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
-    """Return one record as it is written.
-
-    :param kind: one of the constants of this module
-    :param number: of the statement in its file
-    :param line: the query as JSON
-    """
+    """Return one record as it is written: its kind, the number of the statement, and the query as JSON."""
     line = line.replace(b"\n", b" ")  # JSON has raw newlines between its tokens only
     counted = b"%d," % number
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)

@@ -25,7 +25,7 @@ class OutboxState:
     """The content of the file.
 
     :param breaker: whether requests may pass
-    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
+    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted_for_<reason>``
     :param last_success: when the server last accepted something, in seconds since 1970; 0 if never
     :param max_bytes: the longest request that the server may accept, as far as it was found out; 0 if it was not
     :param max_bytes_until: how long to believe that
