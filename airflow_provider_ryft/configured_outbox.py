@@ -38,13 +38,8 @@ def _folder(path: str, options: Settings) -> Outbox:
 def _store(url: str, options: Settings) -> ObjectStoreOutbox:
     from airflow_provider_ryft.outbox.object_store_outbox import ObjectStoreOutbox
 
-    return ObjectStoreOutbox(
-        url,
-        lambda: _object_storage_path(url),
-        local=local(options),
-        max_bytes=options.outbox_max_bytes,
-        max_age=options.outbox_max_age,
-    )
+    folder, max_bytes, max_age = local(options), options.outbox_max_bytes, options.outbox_max_age
+    return ObjectStoreOutbox(url, lambda: _object_storage_path(url), local=folder, max_bytes=max_bytes, max_age=max_age)
 
 
 def _object_storage_path(url: str) -> Any:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
 _ABSURD = 1e12
-_COUNTS = ("failures", "pauses")
-_TIMES = ("until", "not_before", "probe_until")
 
 
 def number(value: object) -> float:
@@ -69,12 +66,10 @@ class CircuitBreaker:
     def from_json(cls, value: object) -> CircuitBreaker:
         """Read a breaker from decoded JSON; what makes no sense is as in a new one."""
         found = value if isinstance(value, dict) else {}
-        kept: dict[str, Any] = {}
-        kept.update((name, int(number(found.get(name)))) for name in _COUNTS)
-        kept.update((name, number(found.get(name))) for name in _TIMES)
-        if isinstance(found.get("reason"), str):
-            kept["reason"] = found["reason"]
-        return cls(**kept)
+        failures, pauses = (int(number(found.get(name))) for name in ("failures", "pauses"))
+        until, not_before, probe_until = (number(found.get(name)) for name in ("until", "not_before", "probe_until"))
+        reason = found.get("reason")
+        return cls(failures, pauses, until, not_before, probe_until, reason if isinstance(reason, str) else "")
 
     def circuit_state(self, now: float, policy: BreakerPolicy) -> CircuitState:
         """Return whether something may be posted now."""
@@ -101,7 +96,6 @@ class CircuitBreaker:
         Failures that arrive during a pause began before it, and do not count: sixteen tasks that fail at once are one
         outage of one pause.
 
-        :param reason: what happened
         :param retry_after: seconds that the server asked us to wait
         """
         asked = self.not_before

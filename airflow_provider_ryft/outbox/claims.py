@@ -7,7 +7,6 @@ it; what it leaves behind is an orphan, see :meth:`Outbox.adopt_orphans`. An obj
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from types import TracebackType
 
 from airflow_provider_ryft.outbox.directory import ClaimedSegment, SegmentStorage
 from airflow_provider_ryft.outbox.records import replay
@@ -32,9 +31,7 @@ class SegmentClaims:
     def __enter__(self) -> SegmentClaims:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.give_back()
 
     def __len__(self) -> int:
@@ -74,13 +71,11 @@ class SegmentClaims:
         What a disk does not move is adopted by another process.
         """
         names = []
-        for segment in list(self._held):
+        while self._held:
             try:
-                names.append(self._storage.restore_segment(segment))
+                names.append(self._storage.restore_segment(self._held.pop(0)))
             except OSError as error:
                 self._storage.report_disk_error(error)
-            finally:
-                self._held.remove(segment)
         return names
 
     def _remove(self, segment: ClaimedSegment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from abc import ABC, abstractmethod
+from typing import Protocol
 
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.records import SENT, record
@@ -15,6 +15,7 @@ OPEN = "open"  # journals of processes that run, or died
 READY = "ready"  # segments to be sent
 CLAIMED = "claimed"  # segments that a process is sending
 DEAD = "dead"  # queries that the server refused
+FOLDERS = (OPEN, READY, CLAIMED, DEAD)
 UNFINISHED = ".new"  # ends the name of a file that is being written
 
 # A lock says whether its holder lives. Only a network file system that is mounted without locks can lie about holders
@@ -40,49 +41,37 @@ class ClaimedSegment:
         self.settled: list[int] = []  # numbers of those that are, which the file does not know yet
 
 
-class SegmentStorage(ABC):
-    """What a disk and an object store can both do with segments. Each operation that fails raises an :class:`OSError`.
+class SegmentStorage(Protocol):
+    """What a disk and an object store can both do with segments; what fails raises an :class:`OSError`."""
 
-    :param path: of the four folders, as a user may see it
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.disk_problem = ""  # what is wrong, in a few sentences; empty if nothing is
+    path: str  # of the four folders, as a user may see it
+    disk_problem: str = ""  # what is wrong, in a few sentences; empty if nothing is
 
     def exists(self) -> bool:
         """Return whether there is an outbox to read; in a store, one that is not there is an empty one."""
         return True
 
-    @abstractmethod
     def list_names(self, folder: str) -> list[str]:
         """Return the names of all files in a folder, sorted; one that is not there is empty."""
 
-    @abstractmethod
     def read_segment(self, folder: str, name: SegmentName) -> bytes:
         """Return all bytes of a file."""
 
-    @abstractmethod
     def add_segment(self, folder: str, queries: int, data: bytes) -> None:
         """Store a file under a new name, with this number of queries: all of it, or none."""
 
-    @abstractmethod
     def remove_segment(self, folder: str, name: SegmentName) -> bool:
         """Remove a file, and return whether it was still there."""
 
-    @abstractmethod
     def take_segment(self, name: SegmentName) -> tuple[ClaimedSegment, bytes] | None:
         """Claim a segment that is ready, and return it with its bytes; ``None`` if that is not possible."""
 
-    @abstractmethod
     def restore_segment(self, segment: ClaimedSegment) -> SegmentName:
         """Make ready again what is not settled of a claimed segment, and return its name."""
 
-    @abstractmethod
     def remove_claimed(self, segment: ClaimedSegment) -> None:
         """Remove a claimed segment."""
 
-    @abstractmethod
     def explain(self, error: OSError) -> str:
         """Say in a few sentences what is wrong, what follows from it, and what to do."""
 
@@ -107,7 +96,7 @@ class OutboxDirectory(SegmentStorage):
     """
 
     def __init__(self, path: str, disk: FileSystem) -> None:
-        super().__init__(path)
+        self.path = path
         self.disk = disk
         self._is_ours = False
 
@@ -121,7 +110,7 @@ class OutboxDirectory(SegmentStorage):
         :raises OSError: if it can't be made, or belongs to another user
         """
         self.disk.make_folder(self.path)
-        for folder in (OPEN, READY, CLAIMED, DEAD):
+        for folder in FOLDERS:
             self.disk.make_private(self.path_of(folder))
         self._is_ours = True
 
@@ -166,10 +155,7 @@ class OutboxDirectory(SegmentStorage):
     def take_segment(self, name: SegmentName) -> tuple[ClaimedSegment, bytes] | None:
         """Lock a segment that is ready, and move it to what is claimed; ``None`` if it is locked, or gone."""
         ready, claimed = (self.path_of(folder, str(name)) for folder in (READY, CLAIMED))
-        try:
-            descriptor = self.disk.lock(ready)
-        except FileNotFoundError:
-            return None
+        descriptor = self.disk.lock(ready)
         if descriptor is None:
             return None
         try:
@@ -203,7 +189,6 @@ class OutboxDirectory(SegmentStorage):
     def create_file(self, folder: str, ending: str = "") -> tuple[SegmentName, int]:
         """Make a file that is locked by this process, and return its name and its descriptor.
 
-        :param folder: one of the constants of this module
         :param ending: what follows the name's stem, if it is not a whole name
         :raises OSError: if that is not possible
         """
@@ -224,15 +209,8 @@ class OutboxDirectory(SegmentStorage):
         raise FileNotFoundError(2, "another process removes each file that is made there", self.path_of(folder))
 
     def lock_orphan(self, name: SegmentName, path: str) -> int | None:
-        """Lock what another process left behind; ``None`` if that process may still be alive.
-
-        :param name: of the file, which says on which machine it was made
-        :param path: of the file that its owner locks
-        """
-        try:
-            descriptor = self.disk.lock(path)
-        except FileNotFoundError:
-            return None
+        """Lock what another process left behind; ``None`` if that process may still be alive."""
+        descriptor = self.disk.lock(path)
         if descriptor is None or name.host == this_host():
             return descriptor
         if time.time() - os.fstat(descriptor).st_mtime > _GRACE:

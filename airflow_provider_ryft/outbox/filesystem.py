@@ -20,10 +20,7 @@ class FileSystem:
     """File operations. Each raises :class:`OSError` when the disk does not do it."""
 
     def make_folder(self, path: str) -> None:
-        """Make a folder that only its owner can enter, or find it.
-
-        :raises PermissionError: if the folder that is there belongs to another user, who could read what is put there
-        """
+        """Make a folder that only its owner can enter, or find it; not one of another user, who could read it."""
         try:
             os.makedirs(path, PRIVATE_FOLDER)
             os.chmod(path, PRIVATE_FOLDER)  # whatever the umask is
@@ -54,10 +51,14 @@ class FileSystem:
         """Lock a file, at once or not at all, and return its descriptor.
 
         :param create: make it if it is not there
-        :return: ``None`` if another process holds the lock, or the file is not what the path names any more
-        :raises FileNotFoundError: if it is not there
+        :return: ``None`` if another process holds the lock, or the path names no file, or not that one any more
         """
-        return _open_locked(path, os.O_CREAT if create else 0)
+        try:
+            return _open_locked(path, os.O_CREAT if create else 0)
+        except FileNotFoundError:
+            if create:  # there is no folder for it
+                raise
+            return None
 
     def append(self, descriptor: int, data: bytes) -> None:
         """Append bytes: all of them, or none as far as that can be undone."""
@@ -99,10 +100,7 @@ class FileSystem:
         self.sync_folder(os.path.dirname(target))
 
     def sync_file(self, path: str) -> None:
-        """Wait until a file that is not open here would survive a power cut; one that is gone need not.
-
-        :param path: of the file
-        """
+        """Wait until a file that is not open here would survive a power cut; one that is gone need not."""
         with suppress(FileNotFoundError):
             _sync(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from airflow_provider_ryft.outbox.directory import (
-    CLAIMED,
-    DEAD,
-    OPEN,
-    READY,
-    UNFINISHED,
-    OutboxDirectory,
-    SegmentStorage,
-)
+from airflow_provider_ryft.outbox.directory import DEAD, FOLDERS, READY, UNFINISHED, OutboxDirectory, SegmentStorage
 from airflow_provider_ryft.outbox.records import replay
 from airflow_provider_ryft.outbox.segment_name import SegmentName, size_of
 
@@ -31,7 +23,7 @@ def adopt_orphans(directory: OutboxDirectory) -> int:
     if not directory.exists():
         return 0
     adopted = 0
-    for folder in (OPEN, CLAIMED, READY, DEAD):
+    for folder in FOLDERS:
         try:
             adopted += _adopt_folder(directory, folder)
         except OSError as error:
@@ -41,11 +33,9 @@ def adopt_orphans(directory: OutboxDirectory) -> int:
 
 def _adopt_folder(directory: OutboxDirectory, folder: str) -> int:
     adopted = 0
-    texts = directory.list_names(folder)
-    if folder in (READY, DEAD):  # the other files there have no owner
-        texts = [text for text in texts if text.endswith(UNFINISHED)]
-    for text in texts:
-        name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson"))
+    ending = UNFINISHED if folder in (READY, DEAD) else ""  # the other files there have no owner
+    for text in directory.list_names(folder):
+        name = SegmentName.parse(text.replace(UNFINISHED, ".ndjson")) if text.endswith(ending) else None
         if name is None:
             continue
         path = directory.path_of(folder, text)

@@ -76,26 +76,19 @@ class Journal:
         :param line: the query to report if this process dies before that
         """
         with self._lock:
-            number = self._numbers.get(query_id)
-            if number is None:
-                number = self._numbers[query_id] = self._new_number()
+            number = self._numbers[query_id] = self._numbers.get(query_id) or self._new_number()
             self._running[number] = line
             self._write(record(BEGIN, number, line))
 
     def record_end(self, query_id: str, line: bytes | None) -> None:
         """Record that a statement ended; also one whose start is unknown.
 
-        :param query_id: as at the start
         :param line: the query to report; ``None`` if there is none after all
         """
         with self._lock:
-            number = self._numbers.pop(query_id, None)
-            begun = number is not None
-            if number is None:
-                number = self._new_number()
+            number = self._numbers.pop(query_id, 0) or self._new_number()
             if line is None:
-                self._running.pop(number, None)
-                if begun:
+                if self._running.pop(number, None):
                     self._write(record(DROP, number))
                 self._make_room()
                 return
@@ -219,7 +212,6 @@ class Journal:
         """Move what ended to what is ready; return whether it was possible.
 
         :param interrupted: running statements that are to be reported as they are now; those that run on are left out
-        :param synced: whether to wait for the disk, for which a task has no time while it runs
         """
         elsewhere = [number for number in self._running if number not in interrupted]
         try:
@@ -274,10 +266,10 @@ class Journal:
         """Keep what the disk holds already, when it takes no more."""
         file = self._file
         if file is None or not file.exists():
-            self._lose(list(self._ended))
+            self._lose(self._ended)
             return
         file.drop_records(self._unsaved)  # they ended, and must not be reported as interrupted
-        self._lose(list(self._unsaved))
+        self._lose(self._unsaved)
         queries = len(self._ended) + len(self._running)
         with suppress(OSError):  # where it is now, it is found too
             self._seal_file(file, queries, synced=True)

@@ -37,10 +37,7 @@ class JournalFile:
         return self._directory.path_of(OPEN, str(self.name))
 
     def append_records(self, records: bytes) -> None:
-        """Append records: all of them, or none.
-
-        :raises OSError: if that is not possible
-        """
+        """Append records: all of them, or none and an :class:`OSError`."""
         self._disk.append(self._descriptor, records)
         self.size += len(records)
 
@@ -71,7 +68,6 @@ class JournalFile:
 
         :param queries: how many there are to report in it
         :param synced: whether to wait until that would survive a power cut
-        :raises OSError: if that is not possible
         """
         ready = self._directory.path_of(READY, str(self.name.holding(queries, self.size)))
         if synced:

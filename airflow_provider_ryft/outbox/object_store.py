@@ -28,7 +28,7 @@ class ObjectStore(SegmentStorage):
     """
 
     def __init__(self, url: str, connect: Callable[[], Any]) -> None:
-        super().__init__(url)
+        self.path = url
         self._connect = connect
         self._root: Any = None
         self._lock = Lock()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_ryft.outbox.journal import Journal
     from airflow_provider_ryft.outbox.shared_state import SharedState
 
-_MAX_SEGMENTS = 100_000  # each task of an outage leaves one, however small
-
 
 class ObjectStoreOutbox(BaseOutbox):
     """An outbox in an object store; see the module for what that means.
@@ -41,9 +39,10 @@ class ObjectStoreOutbox(BaseOutbox):
     :param url: of the place; a password in it is not shown
     :param connect: gives the place, see :class:`ObjectStore`
     :param local: the outbox on this machine's disk
-    :param max_bytes: how much may wait to be sent; the oldest is removed then
-    :param max_age: for how many seconds
+    :param max_bytes: as the other limit, see :class:`BaseOutbox`
     """
+
+    max_segments = 100_000  # each task of an outage leaves one, however small
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class ObjectStoreOutbox(BaseOutbox):
         max_age: float = 7 * 86400.0,
     ) -> None:
         self._store = ObjectStore(re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url.rstrip("/")), connect)
-        super().__init__(self._store, max_bytes, max_age, _MAX_SEGMENTS, time.time)
+        super().__init__(self._store, max_bytes, max_age, time.time)
         self._local = local
 
     @property
@@ -118,11 +117,10 @@ class ObjectStoreOutbox(BaseOutbox):
             return self.report_disk_error(error)
         return self.disk_problem
 
-    def _put(self, name: SegmentName, lines: Iterable[bytes]) -> bool:
-        segment = list(lines)
-        data = encode_segment(segment)
+    def _put(self, name: SegmentName, lines: Collection[bytes]) -> bool:
+        data = encode_segment(lines)
         try:
-            self._store.put_segment(READY, name.holding(len(segment), len(data)), data)
+            self._store.put_segment(READY, name.holding(len(lines), len(data)), data)
         except OSError as error:
             self.report_disk_error(error)
             return False

@@ -24,7 +24,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, OPEN, READY, OutboxDirectory, SegmentStorage
+from airflow_provider_ryft.outbox.directory import CLAIMED, DEAD, FOLDERS, READY, OutboxDirectory, SegmentStorage
 from airflow_provider_ryft.outbox.filesystem import FileSystem
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.records import encode_segment
@@ -42,27 +42,26 @@ log = logging.getLogger(__name__)
 
 
 class BaseOutbox(ABC):
-    """What can be done with queries that are to be delivered, whatever stores them; see :class:`Outbox` for the limits.
+    """What can be done with queries that are to be delivered, whatever stores them.
 
     :param storage: where the segments are
+    :param max_bytes: how much may wait to be sent; the oldest is removed then
+    :param max_age: for how many seconds
+    :param clock: seconds since 1970
     """
 
-    def __init__(
-        self, storage: SegmentStorage, max_bytes: int, max_age: float, max_segments: int, clock: Callable[[], float]
-    ) -> None:
+    max_segments = 10_000  # as many files may wait at the most
+
+    def __init__(self, storage: SegmentStorage, max_bytes: int, max_age: float, clock: Callable[[], float]) -> None:
+        self.path = storage.path  # the directory, or the URL as a user may see it
         self.max_bytes = max_bytes
         self.max_age = max_age
-        self.max_segments = max_segments
+        self.report_disk_error = storage.report_disk_error
         self._storage = storage
         self._clock = clock
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
-
-    @property
-    def path(self) -> str:
-        """The directory, or the URL as a user may see it."""
-        return self._storage.path
 
     @property
     @abstractmethod
@@ -73,10 +72,6 @@ class BaseOutbox(ABC):
     def disk_problem(self) -> str:
         """What is wrong with the storage, in a few sentences; empty if nothing is."""
         return self._storage.disk_problem
-
-    def report_disk_error(self, error: OSError) -> str:
-        """Say what is wrong with the storage, in the log only once."""
-        return self._storage.report_disk_error(error)
 
     def remaining_pause(self) -> float:
         """Return the seconds for which the circuit breaker stays open; 0 if something may be sent."""
@@ -90,10 +85,8 @@ class BaseOutbox(ABC):
 
     def ready_segments(self) -> list[SegmentName]:
         """Return the names of what waits to be sent, the oldest first."""
-        if not self._storage.exists():
-            return []
         try:
-            return self._storage.segments(READY)
+            return self._storage.segments(READY) if self._storage.exists() else []
         except OSError as error:
             self.report_disk_error(error)
             return []
@@ -133,16 +126,15 @@ class BaseOutbox(ABC):
 
         evicted: Counter[str] = Counter()
         try:
-            limits = (self.max_bytes, self.max_age, self.max_segments)
+            limits = self.max_bytes, self.max_age, self.max_segments
             housekeeping.evict(self._storage, evicted, *limits, now=self._clock())
         except OSError as error:
             self.report_disk_error(error)
         if evicted:
             self.state.add_counts(**evicted)
             reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in evicted.items())
-            log.warning(
-                "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s", self.path, reasons
-            )
+            message = "Ryft's outbox %s was beyond its limits, and threw away its oldest queries: %s"
+            log.warning(message, self.path, reasons)
         return evicted.total()
 
     # --- what the commands do
@@ -155,14 +147,9 @@ class BaseOutbox(ABC):
         from airflow_provider_ryft.outbox.stats import OutboxStats, folder_stats
 
         state, now = self.state.read_state(), self._clock()
-        return OutboxStats(
-            running=folder_stats(self._storage, OPEN, now),
-            ready=folder_stats(self._storage, READY, now),
-            claimed=folder_stats(self._storage, CLAIMED, now),
-            dead=folder_stats(self._storage, DEAD, now),
-            state=state,
-            remaining_pause=state.breaker.remaining_pause(now, self.state.policy),
-        )
+        pause = state.breaker.remaining_pause(now, self.state.policy)
+        running, ready, claimed, dead = (folder_stats(self._storage, folder, now) for folder in FOLDERS)
+        return OutboxStats(running, ready, claimed, dead, state, pause)
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Yield what the server refused, the oldest first.
@@ -220,11 +207,8 @@ class Outbox(BaseOutbox):
     task's process calls raise nothing for what the disk does; the outbox says once what is wrong, and goes on without.
 
     :param path: of the directory; it belongs to this user, or is made
-    :param max_bytes: how much may wait to be sent; the oldest is removed then
-    :param max_age: for how many seconds
-    :param max_segments: in how many files
+    :param max_bytes: as the other limit and the clock, see :class:`BaseOutbox`
     :param breaker_policy: when the circuit breaker opens, and for how long
-    :param clock: seconds since 1970
     :param patience: seconds that a task waits at the most for the state that it shares with other processes
     :param disk: what does the work
     """
@@ -235,15 +219,13 @@ class Outbox(BaseOutbox):
         *,
         max_bytes: int = 256 << 20,
         max_age: float = 7 * 86400.0,
-        max_segments: int = 10_000,
         breaker_policy: BreakerPolicy | None = None,
         clock: Callable[[], float] = time.time,
         patience: float = 0.05,
         disk: FileSystem | None = None,
     ) -> None:
-        self._disk = disk or FileSystem()
-        self._directory = OutboxDirectory(os.path.abspath(os.fspath(path)), self._disk)
-        super().__init__(self._directory, max_bytes, max_age, max_segments, clock)
+        self._directory = OutboxDirectory(os.path.abspath(path), disk or FileSystem())
+        super().__init__(self._directory, max_bytes, max_age, clock)
         self._breaker_policy = breaker_policy
         self._patience = patience
 
@@ -253,8 +235,8 @@ class Outbox(BaseOutbox):
         from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy
         from airflow_provider_ryft.outbox.shared_state import SharedState
 
-        path = self._directory.path_of("state.json")
-        return SharedState(path, self._disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
+        path, disk = self._directory.path_of("state.json"), self._directory.disk
+        return SharedState(path, disk, self._clock, self._breaker_policy or BreakerPolicy(), self._patience)
 
     def open_journal(self) -> Journal:
         """Return a new journal for the statements of this process."""
@@ -269,10 +251,7 @@ class Outbox(BaseOutbox):
         return self.disk_problem
 
     def count_queries(self, stems: Collection[str]) -> int | None:
-        """Return the number of queries that wait, or are being sent, in some files; ``None`` if it is unknown.
-
-        :param stems: what the names of the files begin with
-        """
+        """Return the number of queries that wait, or are being sent, in files of these names; ``None`` if unknown."""
         try:
             names = [name for folder in (READY, CLAIMED) for name in self._directory.segments(folder)]
         except OSError as error:

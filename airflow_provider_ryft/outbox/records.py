@@ -1,7 +1,7 @@
-"""How queries are recorded in the files of the outbox: one record in each line.
+"""How queries are recorded in the files of the outbox.
 
-A file holds a record in each line, which is a JSON array: what happened, a checksum, the number of the statement in
-this file, and the query, byte by byte as it is posted.
+Each line is a JSON array: what happened, a checksum, the number of the statement in this file, and the query, byte by
+byte as it is posted.
 
 .. code-block:: text
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 from zlib import crc32
 
 BEGIN = b"begin"  # a statement runs; the query is what to report if no more is heard of it
@@ -29,12 +30,7 @@ _START = rb'\["(?:begin|end|drop|sent)","'
 
 
 def record(kind: bytes, number: int, line: bytes = b"null") -> bytes:
-    """Return one record as it is written.
-
-    :param kind: one of the constants of this module
-    :param number: of the statement in its file
-    :param line: the query as JSON
-    """
+    """Return one record as it is written: its kind, the number of the statement, and the query as JSON."""
     line = line.replace(b"\n", b" ")  # JSON has raw newlines between its tokens only
     counted = b"%d," % number
     return b'["%b","%08x",%b%b]\n' % (kind, crc32(line, crc32(counted, crc32(kind))), counted, line)
@@ -45,7 +41,7 @@ def encode_segment(lines: Iterable[bytes]) -> bytes:
     return b"".join(record(END, number, line) for number, line in enumerate(lines))
 
 
-class ReplayedRecords:
+class ReplayedRecords(NamedTuple):
     """What the records of a file come to.
 
     :param lines: what there is to report, by number
@@ -53,10 +49,9 @@ class ReplayedRecords:
     :param damaged: how many queries can't be read any more
     """
 
-    def __init__(self, lines: dict[int, bytes], interrupted: int, damaged: int) -> None:
-        self.lines = lines
-        self.interrupted = interrupted
-        self.damaged = damaged
+    lines: dict[int, bytes]
+    interrupted: int
+    damaged: int
 
 
 def replay(data: bytes) -> ReplayedRecords:
@@ -93,11 +88,8 @@ def replay(data: bytes) -> ReplayedRecords:
     interrupted = begun.keys() - ended.keys() - settled - damaged
     lines = {number: begun[number] for number in interrupted}
     lines.update((number, line) for number, line in ended.items() if number not in settled)
-    return ReplayedRecords(
-        lines=dict(sorted(lines.items())),
-        interrupted=len(interrupted),
-        damaged=unreadable + len(damaged - ended.keys() - settled),
-    )
+    lost = unreadable + len(damaged - ended.keys() - settled)
+    return ReplayedRecords(dict(sorted(lines.items())), len(interrupted), lost)
 
 
 def _is_intact(match: re.Match[bytes]) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from airflow_provider_ryft.outbox.circuit_breaker import BreakerPolicy, CircuitBreaker, CircuitState, number
 from airflow_provider_ryft.outbox.filesystem import FileSystem
@@ -24,8 +24,19 @@ _POLL = 0.002
 class OutboxState:
     """The content of the file."""
 
+<<<<<<< HEAD
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)  # whether requests may pass
     # queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
+=======
+    :param breaker: whether requests may pass
+    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted_for_<reason>``
+    :param last_success: when the server last accepted something, in seconds since 1970; 0 if never
+    :param max_bytes: the longest request that the server may accept, as far as it was found out; 0 if it was not
+    :param max_bytes_until: how long to believe that
+    """
+
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+>>>>>>> h/trim5
     counters: Counter[str] = field(default_factory=Counter)
     last_success: float = 0.0  # when the server last accepted something, in seconds since 1970; 0 if never
     max_bytes: int = 0  # the longest request that the server may accept, as far as it was found out; 0 if it was not
@@ -82,30 +93,6 @@ class SharedState:
         except OSError:
             return OutboxState()
 
-    def update_state(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
-        """Change what is known, unless another process has the lock all the time.
-
-        :param change: called with the state and the time
-        :param counts: what to add to the counters, now or with the next change
-        :raises OSError: if the disk can't be written to
-        """
-        self._uncounted.update(counts)
-        lock = self._lock()
-        if lock is None:
-            return
-        try:
-            state = self.read_state()
-            change(state, self._clock())
-            state.counters.update(self._uncounted)
-            self._write(state)
-            self._uncounted.clear()
-        finally:
-            self._disk.close(lock)
-
-    def add_counts(self, **counts: int) -> None:
-        """Add to the counters."""
-        self._record(lambda _state, _now: None, **counts)
-
     def circuit_state(self) -> CircuitState:
         """Return whether something may be posted; it is half-open for only one of many processes, the others wait."""
         found = self.read_state().breaker.circuit_state(self._clock(), self.policy)
@@ -113,50 +100,37 @@ class SharedState:
             return found
         found = CircuitState.OPEN
 
-        def probe(state: OutboxState, now: float) -> None:
+        def probe(state: OutboxState, now: float) -> OutboxState:
             nonlocal found
             found = state.breaker.circuit_state(now, self.policy)
-            if found is CircuitState.HALF_OPEN:
-                state.breaker = state.breaker.start_probe(now, self.policy)
+            probing = found is CircuitState.HALF_OPEN
+            return replace(state, breaker=state.breaker.start_probe(now, self.policy)) if probing else state
 
         try:
-            self.update_state(probe)
+            self._update(probe)
         except OSError:
             return CircuitState.HALF_OPEN  # a disk that can't be written to can't say which process probes
         return found
 
+    def add_counts(self, **counts: int) -> None:
+        """Add to the counters, now or with the next change."""
+        self._record(lambda state, _now: state, **counts)
+
     def record_success(self, **counts: int) -> None:
         """Record that the server accepted something, which closes the circuit."""
-
-        def change(state: OutboxState, now: float) -> None:
-            state.breaker = CircuitBreaker()
-            state.last_success = now
-
-        self._record(change, **counts)
+        self._record(lambda state, now: replace(state, breaker=CircuitBreaker(), last_success=now), **counts)
 
     def record_failure(self, reason: str, retry_after: float | None) -> None:
         """Record that the server could not accept something; see :meth:`CircuitBreaker.after_failure`."""
-
-        def change(state: OutboxState, now: float) -> None:
-            state.breaker = state.breaker.after_failure(now, self.policy, reason, retry_after)
-
-        self._record(change)
+        self._record_breaker(lambda breaker, now: breaker.after_failure(now, self.policy, reason, retry_after))
 
     def record_misconfiguration(self, reason: str) -> None:
         """Record an answer that needs manual action, which opens the circuit at once."""
-
-        def change(state: OutboxState, now: float) -> None:
-            state.breaker = state.breaker.after_misconfiguration(now, self.policy, reason)
-
-        self._record(change)
+        self._record_breaker(lambda breaker, now: breaker.after_misconfiguration(now, self.policy, reason))
 
     def record_size_limit(self, size: int) -> None:
         """Record that the server refused a request for its length; see :meth:`size_limit`."""
-
-        def change(state: OutboxState, now: float) -> None:
-            state.max_bytes, state.max_bytes_until = size, now + _LIMIT_HOLDS
-
-        self._record(change)
+        self._record(lambda state, now: replace(state, max_bytes=size, max_bytes_until=now + _LIMIT_HOLDS))
 
     def size_limit(self) -> int | None:
         """Return the longest request that the server may accept, if that was found out not long ago."""
@@ -164,9 +138,26 @@ class SharedState:
         holds = 0 < state.max_bytes_until - self._clock() <= _LIMIT_HOLDS
         return state.max_bytes if state.max_bytes and holds else None
 
-    def _record(self, change: Callable[[OutboxState, float], None], **counts: int) -> None:
+    def _record_breaker(self, change: Callable[[CircuitBreaker, float], CircuitBreaker]) -> None:
+        self._record(lambda state, now: replace(state, breaker=change(state.breaker, now)))
+
+    def _record(self, change: Callable[[OutboxState, float], OutboxState], **counts: int) -> None:
+        self._uncounted.update(counts)
         with suppress(OSError):  # the outbox warns of its disk where queries are at stake
-            self.update_state(change, **counts)
+            self._update(change)
+
+    def _update(self, change: Callable[[OutboxState, float], OutboxState]) -> None:
+        """Change what is known, unless another process has the lock all the time."""
+        lock = self._lock()
+        if lock is None:
+            return
+        try:
+            state = change(self.read_state(), self._clock())
+            state.counters.update(self._uncounted)
+            self._write(state)
+            self._uncounted.clear()
+        finally:
+            self._disk.close(lock)
 
     def _lock(self) -> int | None:
         ends = time.monotonic() + self._patience

@@ -11,12 +11,12 @@ from airflow_provider_ryft.outbox.shared_state import OutboxState
 
 
 class FolderStats(NamedTuple):
-    """What is in one of the outbox's folders."""
+    """How many files, queries and bytes are in one of the outbox's folders."""
 
-    files: int = 0  # how many files
-    queries: int = 0  # how many queries
-    bytes: int = 0  # how many bytes
-    age: float = 0.0  # seconds since the oldest file was made; 0 if there is none
+    files: int
+    queries: int
+    bytes: int
+    age: float  # seconds since the oldest file was made; 0 if there is none
 
 
 class OutboxStats(NamedTuple):
@@ -39,13 +39,9 @@ def folder_stats(storage: SegmentStorage, folder: str, now: float) -> FolderStat
     names = storage.segments(folder)
     if folder == OPEN:  # a journal's name does not say yet what is in it
         names = [name.holding(*_content_of(storage, name)) for name in names]
-    oldest = min((name.created for name in names), default=None)
-    return FolderStats(
-        files=len(names),
-        queries=sum(name.queries for name in names),
-        bytes=sum(name.size for name in names),
-        age=0.0 if oldest is None else max(0.0, now - oldest / 1e9),
-    )
+    age = max((now - name.created / 1e9 for name in names), default=0.0)
+    queries, size = sum(name.queries for name in names), sum(name.size for name in names)
+    return FolderStats(len(names), queries, size, max(0.0, age))
 
 
 def _content_of(storage: SegmentStorage, name: SegmentName) -> tuple[int, int]:
