@@ -29,7 +29,6 @@ STAGES = {
     "common.sql is imported": [
         "instrumentation.hook_classes",
         "instrumentation.hook_lineage",
-        "instrumentation.iterators",
         "instrumentation.method_kinds",
         "instrumentation.patches",
         "instrumentation.sql_arguments",
@@ -44,6 +43,8 @@ STAGES = {
     ],
     "first hook and statement": [
         "listener.statement_writer",
+        "capture.declared_connection",
+        "instrumentation.iterators",
         "configured_outbox",
         "query_builder",
         "redaction",

@@ -84,7 +84,8 @@ def extract_statements(
     ids = _ids(task, spec, event)
     if spec.batch_id is not None and isinstance(sql, (list, tuple)) and len(ids) == 1:
         ids = [spec.batch_id.format(id=ids[0], number=number) for number, text in enumerate(sql, 1) if _text(text)]
-    from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
+    from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
+    from airflow_provider_ryft.capture.statement import Statement
 
     declared = DeclaredConnection(
         conn_type=_text(_at(task, spec.conn_type)) if "." in (spec.conn_type or "") else spec.conn_type,

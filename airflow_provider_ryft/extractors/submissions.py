@@ -14,7 +14,8 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
+from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
+from airflow_provider_ryft.capture.statement import Statement
 
 # An AWS connection is of the same type for each service.
 _SERVICES = {"AthenaHook": "athena", "RedshiftDataHook": "redshift"}

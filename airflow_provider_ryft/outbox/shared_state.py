@@ -24,19 +24,8 @@ _POLL = 0.002
 class OutboxState:
     """The content of the file."""
 
-<<<<<<< HEAD
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)  # whether requests may pass
-    # queries since the outbox was made: ``accepted``, ``refused``, and ``evicted: <reason>``
-=======
-    :param breaker: whether requests may pass
-    :param counters: queries since the outbox was made: ``accepted``, ``refused``, and ``evicted_for_<reason>``
-    :param last_success: when the server last accepted something, in seconds since 1970; 0 if never
-    :param max_bytes: the longest request that the server may accept, as far as it was found out; 0 if it was not
-    :param max_bytes_until: how long to believe that
-    """
-
-    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
->>>>>>> h/trim5
+    # queries since the outbox was made: ``accepted``, ``refused``, and ``evicted_for_<reason>``
     counters: Counter[str] = field(default_factory=Counter)
     last_success: float = 0.0  # when the server last accepted something, in seconds since 1970; 0 if never
     max_bytes: int = 0  # the longest request that the server may accept, as far as it was found out; 0 if it was not

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
-from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement, text_or_none
+from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
+from airflow_provider_ryft.capture.statement import Statement, text_or_none
 from airflow_provider_ryft.query_builder.connection_rules import (
     CONNECTION_RULES,
     ConnectionContext,

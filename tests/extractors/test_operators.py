@@ -12,7 +12,8 @@ from unittest import mock
 
 import pytest
 
-from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
+from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
+from airflow_provider_ryft.capture.statement import Statement
 from airflow_provider_ryft.extractors import operators
 from airflow_provider_ryft.extractors.operators import describe_operator, extract_statements
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.sql.hooks import lineage
 
-from airflow_provider_ryft.capture.statement import DeclaredConnection, Statement
+from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
+from airflow_provider_ryft.capture.statement import Statement
 from airflow_provider_ryft.extractors import submissions
 from airflow_provider_ryft.extractors.submissions import drain_submissions
 from airflow_provider_ryft.listener import task_report

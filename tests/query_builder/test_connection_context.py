@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ryft.capture.statement import DeclaredConnection
+from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
 from airflow_provider_ryft.query_builder.connection_context import apply_overrides, connection_context, sql_dialect
 from airflow_provider_ryft.query_builder.connection_rules import ConnectionContext
 from support.built_queries import connection, make_statement, query_builder
