@@ -1,4 +1,4 @@
-"""What became of the queries of a push, and of those of an outbox."""
+"""What became of the queries of a push."""
 
 from __future__ import annotations
 
@@ -43,33 +43,3 @@ class PushResult:
     retries: int = 0
     bytes: int = 0
     seconds: float = 0.0
-
-
-@dataclass
-class ShippingResult:
-    """What became of queries.
-
-    :param accepted: how many the server accepted
-    :param from_earlier_tasks: of a journal: how many of these were left by earlier tasks
-    :param sent_by_other_tasks: of a journal: how many of its own another task has sent meanwhile
-    :param refused: how many it refused, which are dead letters now
-    :param kept: of a journal: how many are on disk or in an object store, to be sent later
-    :param stored: how many of these are in the object store
-    :param lost: of a journal: how many could neither be delivered nor kept
-    :param requests: how many HTTP requests were sent
-    :param bytes: how many bytes of JSON they carried
-    :param seconds: how long it took
-    :param problem: why not everything was sent, for people to read; empty if it was, or time was short
-    """
-
-    accepted: int = 0
-    from_earlier_tasks: int = 0
-    sent_by_other_tasks: int = 0
-    refused: int = 0
-    kept: int = 0
-    stored: int = 0
-    lost: int = 0
-    requests: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    problem: str = ""

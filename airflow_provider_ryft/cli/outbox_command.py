@@ -15,9 +15,9 @@ from airflow_provider_ryft.cli.output import ago, duration, show, size
 from airflow_provider_ryft.exceptions import ConfigurationError
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
 from airflow_provider_ryft.outbox.stats import FolderStats, OutboxStats
-from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.settings import is_url
 from airflow_provider_ryft.shipping.shipper import ship_outbox
+from airflow_provider_ryft.shipping.shipping_result import ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient

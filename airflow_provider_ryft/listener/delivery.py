@@ -16,8 +16,8 @@ from airflow_provider_ryft.exceptions import RyftError
 from airflow_provider_ryft.listener import metrics
 from airflow_provider_ryft.outbox.journal import Journal
 from airflow_provider_ryft.outbox.outbox import Outbox
-from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.settings import Settings
+from airflow_provider_ryft.shipping.shipping_result import ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient

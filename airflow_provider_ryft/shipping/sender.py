@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_ryft.exceptions import MisconfiguredError, RyftError, ServerUnavailableError
 from airflow_provider_ryft.outbox.circuit_breaker import CircuitState
 from airflow_provider_ryft.outbox.outbox import BaseOutbox
-from airflow_provider_ryft.results import PushResult, ShippingResult
+from airflow_provider_ryft.shipping.shipping_result import ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
+    from airflow_provider_ryft.results import PushResult
 
 Key = TypeVar("Key")
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ryft.outbox.journal import CloseResult, Journal
 from airflow_provider_ryft.outbox.outbox import BaseOutbox, Outbox
-from airflow_provider_ryft.results import ShippingResult
 from airflow_provider_ryft.shipping.drain import drain_ready
 from airflow_provider_ryft.shipping.sender import DISK_SECONDS, Sender
+from airflow_provider_ryft.shipping.shipping_result import ShippingResult
 
 if TYPE_CHECKING:
     from airflow_provider_ryft.ingest.client import IngestClient
