@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from weakref import ref
 
 from airflow_provider_ryft.capture.declared_connection import DeclaredConnection
@@ -23,16 +23,24 @@ from airflow_provider_ryft.settings import Context
 Part = TypeVar("Part")
 
 
-class ConnectionDetails(NamedTuple):
+class ConnectionDetails:
     """What the statements of one hook, in one schema, have in common."""
 
-    connection: Any  # the hook's connection
-    # the hook, which is not kept alive; ``None`` if there is none, or if it cannot be referred to weakly
-    hook: ref[Any] | None
-    schema: str | None  # the schema that the statements name themselves
-    dialect: str | None  # the connection type that says which SQL is spoken
-    context: ConnectionContext  # where the statements run, and as whom
-    tags: tuple[str, ...]  # the connection's id and type
+    def __init__(
+        self,
+        statement: Statement,
+        hook: ref[Any] | None,
+        dialect: str | None,
+        context: ConnectionContext,
+        tags: tuple[str, ...],
+    ) -> None:
+        self.connection = statement.connection
+        # The hook is not kept alive; ``None`` if there is none, or if it cannot be referred to weakly.
+        self.hook = hook
+        self.schema = statement.schema  # that the statements name themselves
+        self.dialect = dialect  # the connection type that says which SQL is spoken
+        self.context = context  # where the statements run, and as whom
+        self.tags = tags  # the connection's id and type
 
     def fit(self, statement: Statement) -> bool:
         """Return whether they were read for the statement's very connection and hook, and its schema."""
@@ -68,14 +76,9 @@ class ConnectionReader:
         conn_type = text_or_none(read_attribute(connection, "conn_type")) or dialect
         context = apply_overrides(context, self._contexts, conn_id, dialect, conn_type)
         tags = {"conn_id": conn_id, "conn_type": conn_type}
-        return ConnectionDetails(
-            connection=connection,
-            hook=self._part("hook", lambda: None if hook is None else ref(hook), None),
-            schema=statement.schema,
-            dialect=dialect,
-            context=context,
-            tags=tuple(f"{name}:{value}" for name, value in tags.items() if value),
-        )
+        hook_ref = self._part("hook", lambda: None if hook is None else ref(hook), None)
+        shown = tuple(f"{name}:{value}" for name, value in tags.items() if value)
+        return ConnectionDetails(statement, hook_ref, dialect, context, shown)
 
     def _part(self, name: str, read: Callable[[], Part], default: Part) -> Part:
         try:

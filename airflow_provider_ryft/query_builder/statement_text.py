@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from airflow_provider_ryft.ingest.fields import QueryType
 from airflow_provider_ryft.ingest.query_template import json_text
@@ -21,17 +20,26 @@ _MAX_SEARCHED_LENGTH = 1 << 24
 _NEVER_OUTRANKED = (QueryType.INSERT, QueryType.MERGE)
 
 
-class StatementText(NamedTuple):
-    """The text of a statement, ready to leave."""
+class StatementText:
+    """The text of a statement, ready to leave.
 
-    original: str  # the text as it was executed
-    dialect: str | None  # the dialect that it was read in
-    secrets: KnownSecrets  # those that were known
-    query_type: QueryType | None  # what kind of statement it is
-    json: str  # what is reported of it, as JSON
-    redacted: str | None  # the text without secrets; ``None`` if it could not be checked
-    hides_parts: bool  # whether an error message that quotes the text could show more than is reported
-    tags: tuple[str, ...]  # what was done to it
+    Neither this nor ``ConnectionDetails`` is a named tuple: to define one takes 0.1 ms of a first statement.
+
+    :param original: the text as it was executed
+    :param dialect: the dialect that it was read in
+    :param secrets: those that were known
+    :param query_type: what kind of statement it is
+    """
+
+    def __init__(self, original: str, dialect: str | None, secrets: KnownSecrets, query_type: QueryType | None) -> None:
+        self.original = original
+        self.dialect = dialect
+        self.secrets = secrets
+        self.query_type = query_type
+        self.json = ""  # what is reported of it, as JSON
+        self.redacted: str | None = None  # the text without secrets; ``None`` if it could not be checked
+        self.hides_parts = True  # whether an error message that quotes the text could show more than is reported
+        self.tags: tuple[str, ...] = ()  # what was done to it
 
     def is_current(self, original: str, dialect: str | None, secrets: KnownSecrets) -> bool:
         """Return whether it would be the same if it was made now; one that could not be checked is tried again."""
@@ -58,22 +66,23 @@ class StatementTexts:
         :param dialect: the connection type that says which SQL it is
         :param secrets: those that are known now
         """
-        kind = self._query_type(text, dialect)
+        found = StatementText(text, dialect, secrets, self._query_type(text, dialect))
         try:
             prefix = redact_prefix(text, self._max_length, secrets)
             reported = _without_literals(prefix, dialect) if self._mask_literals else prefix.text
         except Exception as error:
             self._omit("text", error)
-            withheld = json_text(WITHHELD)
-            return StatementText(text, dialect, secrets, kind, withheld, None, True, ("query_text:withheld",))
+            found.json, found.tags = json_text(WITHHELD), ("query_text:withheld",)
+            return found
         is_cut = len(text) > self._max_length
         if is_cut:
             allowed = f"it has {len(text)} characters, {self._max_length} are allowed"
             mark = f"\n/* cut off by airflow_provider_ryft: {allowed} */"
             reported = reported[: self._max_length - len(mark)] + mark
-        hides_parts = self._mask_literals or is_cut or prefix.had_secret
-        tags = ("query_text:truncated",) if is_cut else ()
-        return StatementText(text, dialect, secrets, kind, json_text(reported), prefix.text, hides_parts, tags)
+            found.tags = ("query_text:truncated",)
+        found.json, found.redacted = json_text(reported), prefix.text
+        found.hides_parts = self._mask_literals or is_cut or prefix.had_secret
+        return found
 
     def _query_type(self, text: str, dialect: str | None) -> QueryType | None:
         """Return the type of a text; of one that is cut, only if what is cut off can hardly change it."""
