@@ -239,12 +239,8 @@ CLASSES = _table(
     EXTERNAL=[
         *("AirflowTaskTerminated", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "CancelledError"),
         *("ConnectionError", "OSError", "EOFError", "NewConnectionError", "ProtocolError"),
-        *(
-            "TTransportException",
-            "TransportError",
-            "HTTPClientError",
-            "MaxRetryError",
-        ),  # thrift, Google, botocore, urllib3
+        # Of thrift, google.auth, botocore and urllib3.
+        *("TTransportException", "TransportError", "HTTPClientError", "MaxRetryError"),
     ],
 )
 PEP_249 = _table(

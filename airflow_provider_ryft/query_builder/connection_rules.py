@@ -27,10 +27,18 @@ class ConnectionFields:
     def __init__(self, connection: Any, hook: Any) -> None:
         self.connection = connection
         self.hook = hook
-        self.login = getattr(connection, "login", None)
-        self.schema = getattr(connection, "schema", None)  # which is a database in many engines
         extra = getattr(connection, "extra_dejson", None)
         self.extra: Mapping[str, Any] = extra if isinstance(extra, Mapping) else {}
+
+    @property
+    def login(self) -> Any:
+        """The connection's user."""
+        return getattr(self.connection, "login", None)
+
+    @property
+    def schema(self) -> Any:
+        """The connection's schema, which is a database in many engines."""
+        return getattr(self.connection, "schema", None)
 
     def from_hook(self, attribute: str) -> Any:
         """Return what the hook was given besides its connection, without running any of its code."""
