@@ -391,7 +391,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutboxMachine = OutboxMachine.TestCase
 TestOutboxMachine.settings = settings(
-    max_examples=70,
+    max_examples=100,
     stateful_step_count=50,
     deadline=None,
     report_multiple_bugs=False,
