@@ -57,8 +57,6 @@ class Settings:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and all(getattr(self, name) == getattr(other, name) for name in OPTIONS)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def outbox_folder(self) -> str:
         """Return where this machine's outbox is: ``outbox_path`` if it is a folder, or one below Airflow's home."""
         from airflow.configuration import AIRFLOW_HOME

@@ -51,9 +51,8 @@ class HookCall:
         self.reading_rows = False  # the rows to insert, which are the caller's
         self.running: StatementRun | None = None
         self.answered: list[StatementRun] = []  # their results are being handled
-        self.reported_run: StatementRun | None = (
-            None  # the method reported it to hook lineage, but its result may yet fail
-        )
+        # The method reported it to hook lineage, but its result may yet fail.
+        self.reported_run: StatementRun | None = None
         self.connection: Any = None
         self.cursor: Any = None
         self.generated: str | None = None

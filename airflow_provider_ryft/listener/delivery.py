@@ -189,15 +189,14 @@ class TaskDelivery:
         for name, number in numbers.items():
             metrics.count(name, number, self._tags)
         metrics.count("reported", result.from_earlier_tasks, {})  # of which tasks is not known here
-        parts = [
-            (reported, "reported"),
+        others = [
             (result.sent_by_other_tasks, "sent by other tasks"),
             (result.refused, "refused, which are dead letters"),
             (result.stored, f"kept in {self._store.path if self._store else ''} to be sent later"),
             (on_disk, f"kept in {self._outbox.path} to be sent later"),
             (result.lost, "lost"),
         ]
-        told = [f"{number} {what}" for number, what in parts if number > 0 or what == "reported"]
+        told = [f"{reported} reported", *(f"{number} {what}" for number, what in others if number > 0)]
         if result.from_earlier_tasks:
             told.append(f"and {result.from_earlier_tasks} of earlier tasks reported")
         log.log(

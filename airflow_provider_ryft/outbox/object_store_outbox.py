@@ -39,7 +39,7 @@ class ObjectStoreOutbox(BaseOutbox):
     :param url: of the place; a password in it is not shown
     :param connect: gives the place, see :class:`ObjectStore`
     :param local: the outbox on this machine's disk
-    :param max_bytes: as the other limit, see :class:`BaseOutbox`
+    :param max_bytes: and ``max_age``: see :class:`BaseOutbox`
     """
 
     max_segments = 100_000  # each task of an outage leaves one, however small

@@ -207,7 +207,7 @@ class Outbox(BaseOutbox):
     task's process calls raise nothing for what the disk does; the outbox says once what is wrong, and goes on without.
 
     :param path: of the directory; it belongs to this user, or is made
-    :param max_bytes: as the other limit and the clock, see :class:`BaseOutbox`
+    :param max_bytes: and ``max_age`` and ``clock``: see :class:`BaseOutbox`
     :param breaker_policy: when the circuit breaker opens, and for how long
     :param patience: seconds that a task waits at the most for the state that it shares with other processes
     :param disk: what does the work
