@@ -75,3 +75,14 @@ def test_a_function_that_fails_or_hangs_changes_no_outcome(
     run = {"dag_id": "sabotaged", "run_id": tmp_path.name}
     found = shared_home.supervise(*({**run, "task_id": task} for task in wanted), **own_environment, **sabotage)
     assert [outcome["state"] for outcome in found] == list(wanted.values())
+
+
+def test_a_function_that_is_sabotaged_fails_in_the_task(
+    shared_home: AirflowHome, own_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Otherwise no outcome above would show anything: without a connection a task does fail, and only that one."""
+    sabotage = {"SABOTAGE": "airflow.providers.sqlite.hooks.sqlite:SqliteHook.get_conn", "SABOTAGE_BY": "OwnFault"}
+    task = {"dag_id": "sabotaged", "task_id": "succeeds"}
+    (failed,) = shared_home.supervise({**task, "run_id": f"{tmp_path.name}1"}, **own_environment, **sabotage)
+    (succeeded,) = shared_home.supervise({**task, "run_id": f"{tmp_path.name}2"}, **own_environment)
+    assert [failed["state"], succeeded["state"]] == ["failed", "success"]

@@ -25,15 +25,17 @@ def fail(*_arguments: Any, **_options: Any) -> None:
     raise OwnFault
 
 
-def sabotage(function: str) -> None:
-    """Replace a function."""
-    module, _, path = function.partition(":")
-    *parents, name = path.split(".")
-    setattr(reduce(getattr, parents, importlib.import_module(module)), name, fail)
+def sabotage() -> None:
+    """Replace the function, if there is one to replace."""
+    module, _, path = os.environ.get("SABOTAGE", "").partition(":")
+    if module:
+        *parents, name = path.split(".")
+        setattr(reduce(getattr, parents, importlib.import_module(module)), name, fail)
 
 
-if "SABOTAGE" in os.environ:  # otherwise it is the supervisor's process on Airflow 2.11
-    sabotage(os.environ["SABOTAGE"])
+sabotage()
+# On Airflow 2.11 this file is read by the supervisor, and not again by the processes that it forks for tasks.
+os.register_at_fork(after_in_child=sabotage)
 
 
 @dag(schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False)
